@@ -430,6 +430,12 @@ async def test_a_provider_that_sends_real_emails_has_no_inbox(smtp_url: str, has
     assert ("/inbox" in {rule.rule for rule in app.url_map.iter_rules()}) == has_inbox
 
 
+WHOLE_SENTENCE = re.compile(
+    "(A|All|An|Another|At|Internal|Not found|Only|Temporarily|The|Too many|Unsupported)\\b.*\\.$"
+)
+"""How the details of problems begin and end. A part of a sentence of a description would begin in another way."""
+
+
 async def test_each_problem_has_an_example_with_its_status_and_the_codes_that_its_description_names(
     app: Application,
 ) -> None:
@@ -456,5 +462,6 @@ async def test_each_problem_has_an_example_with_its_status_and_the_codes_that_it
                 assert named <= set(examples), (path, named)
                 for value in values:
                     Draft202012Validator(schema).validate(value)
+                    assert WHOLE_SENTENCE.match(value["detail"]), (path, value["detail"])
                 seen += 1
     assert seen > 100

@@ -27,25 +27,22 @@ class Firing:
 SelectFirings = Callable[[Executor, datetime, Sequence[str]], Awaitable[list[Firing]]]
 """Finds everything that fires, by the database, now, and the subjects that fire already.
 
-A subject that is no longer among the results is resolved. A rule may therefore hold on to a subject that fires already,
-until there is evidence that it is over: for example, a store stays down until a poll says that it is up again. Raises
-any exception if it cannot tell; then nothing of its rule changes.
+A subject that is no longer among the results is resolved. A rule may therefore go on with a subject that fires already,
+until there is evidence of the contrary: for example, a store stays down until polls find it up again. Raises any
+exception if it cannot tell; then nothing of its rule changes.
 """
 
 SelectEnds = Callable[[Executor, datetime, Sequence[str]], Awaitable[Mapping[str, str]]]
 """Describes how alerts ended, by the database, now, and the subjects that are resolved now: a sentence for each.
 
-A subject may be absent from the result; its alert then gets a general sentence.
+Some of them may fire again by then, because the database may have changed since `SelectFirings` looked at it.
 """
 
 
 @dataclass(frozen=True)
 class Watch:
-    """A rule: its name, as in the configuration and in the alerts, and the query that finds what fires.
-
-    select_ends: None if the general sentence serves all alerts of the rule.
-    """
+    """A rule: its name, as in the configuration and in the alerts, and its queries."""
 
     rule: str
     select: SelectFirings
-    select_ends: SelectEnds | None = None
+    select_ends: SelectEnds

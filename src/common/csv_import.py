@@ -92,17 +92,16 @@ class ImportResult:
     def report(self, *, dry_run: bool = False) -> None:
         """Print one line of figures, then notices and rejected lines, up to MAX_REPORTED_LINES, on standard error.
 
-        A dry run also prints what would change.
+        The lines that change what is stored are printed too, up to MAX_REPORTED_LINES.
         """
         would_be = "would be " * dry_run
         words = f"{self.stored} {would_be}stored, {self.already_stored} already stored"
         words += f", {len(self.changed)} {would_be}changed" * bool(self.changed)
         print(f"{self.name}: {words}, {len(self.rejected)} rejected")
-        if dry_run:
-            for line, change in self.changed[:MAX_REPORTED_LINES]:
-                print(f"{self.name}: line {line}: {change}")
-            if len(self.changed) > MAX_REPORTED_LINES:
-                print(f"{self.name}: … and {len(self.changed) - MAX_REPORTED_LINES} more changes")
+        for line, change in self.changed[:MAX_REPORTED_LINES]:
+            print(f"{self.name}: line {line}: {change}")
+        if len(self.changed) > MAX_REPORTED_LINES:
+            print(f"{self.name}: … and {len(self.changed) - MAX_REPORTED_LINES} more changes")
         print_notices(self.name, self.notices)
         print_rejected(self.name, sorted(self.rejected), len(self.rejected))
 

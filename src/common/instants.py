@@ -86,21 +86,6 @@ def format_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-_WRITTEN = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)(?![\w:])", re.ASCII)
-
-
 def format_minute(instant: datetime) -> str:
     """An instant in UTC in the form for sentences: `2026-03-01 12:04 UTC`."""
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def shorten_instants(sentence: str) -> str:
-    """A sentence with its instants in the form of `format_minute`, where they have that of `format_instant`."""
-
-    def shorten(match: re.Match[str]) -> str:
-        try:
-            return format_minute(datetime.fromisoformat(match[0]))
-        except ValueError:  # digits that are not a time, in an error that is quoted
-            return match[0]
-
-    return _WRITTEN.sub(shorten, sentence)

@@ -180,7 +180,7 @@ CREATE FUNCTION forget_recent_days(of_stores text[], changes timestamp with time
               JOIN store AS named ON named.store_id = changed.store_id
           ) AS held
          WHERE store.store_id = held.store_id
-           AND store.days_made_on IS NOT NULL
+           AND (store.days_until IS NOT NULL OR store.days_made_on IS NOT NULL)
            AND (held.until IS NULL OR held.until < store.days_until)
         RETURNING store.store_id, store.days_until, zone_of(store.timezone) AS zone
     )
@@ -1870,6 +1870,7 @@ CREATE TABLE uptime_report (
     selection text DEFAULT ''::text NOT NULL,
     status text DEFAULT 'running'::text NOT NULL,
     as_of timestamp with time zone,
+    known_until timestamp with time zone,
     data_version bigint,
     stores integer,
     reason text,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from common.alerts import Firing, SelectFirings, Watch
 from common.db.pool import Executor
-from dashboard.alert_ends import ends
+from dashboard.alert_ends import ends_of_rules
 from dashboard.alert_rules import Rule
 from dashboard.alerts.queries.platform import select_dead_messages, select_failing_jobs
 from dashboard.bookings.queries.alerts import select_feeds_behind, select_feeds_cut_off, select_feeds_differing
@@ -50,16 +50,14 @@ def watches(config: Config, jobs: Sequence[str]) -> list[Watch]:
         "audit_drift": audit_drift,
         "dead_message": dead_message,
     }
-    select_ends = ends(config, jobs)
+    ends = ends_of_rules(config, jobs)
     return [
-        Watch(rule, select, select_ends[rule])
-        for rule, select in selects.items()
-        if rule not in (config.alerts_off or ())
+        Watch(rule, select, ends[rule]) for rule, select in selects.items() if rule not in (config.alerts_off or ())
     ]
 
 
 def _stores_down(polls: int) -> SelectFirings:
-    """Looks at the stores again once an import changed something, others fire, or a minute has begun."""
+    """Looks at the stores when an import has changed data or other stores fire, and every minute."""
     seen: tuple[int, datetime, frozenset[str]] | None = None
     look: Look | None = None
 

@@ -1647,11 +1647,13 @@ CREATE FUNCTION store_staged_events() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
+    is_on_cluster CONSTANT boolean := is_distributed('booking_event');
     number_of_stored bigint := 0;
     stored_id bigint;
+    stored_ids bigint[] := '{}';
     watched watched_event[];
 BEGIN
-    IF is_distributed('booking_event') THEN
+    IF is_on_cluster THEN
         PERFORM pg_advisory_xact_lock_shared(7240911006);
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
@@ -1665,10 +1667,11 @@ BEGIN
         RETURNING id
     LOOP
         number_of_stored := number_of_stored + 1;
+        IF is_on_cluster THEN
+            stored_ids := stored_ids || stored_id;
+        END IF;
     END LOOP;
-    IF is_distributed('booking_event') AND EXISTS (
-        SELECT FROM staged_event JOIN watched_room USING (hotel_id)
-    ) THEN
+    IF is_on_cluster AND EXISTS (SELECT FROM staged_event JOIN watched_room USING (hotel_id)) THEN
         SELECT array_agg(ROW(
                    stored.hotel_id, room_key, stored.night_of_stay, stored.by_storefront, stored.event_timestamp,
                    stored.id, stored.status
@@ -1676,7 +1679,7 @@ BEGIN
           INTO watched
           FROM booking_event AS stored
           JOIN watched_room USING (hotel_id)
-         WHERE stored.id = ANY (ARRAY(SELECT id FROM staged_event))
+         WHERE stored.id = ANY (stored_ids)
            AND room_key = lower(stored.room_id COLLATE "C");
         IF watched IS NOT NULL THEN
             PERFORM note_events(watched);
@@ -2322,7 +2325,7 @@ ALTER TABLE ONLY used_signature
     ADD CONSTRAINT used_signature_pkey PRIMARY KEY (signature_hash);
 
 ALTER TABLE ONLY watched_event
-    ADD CONSTRAINT watched_event_pkey PRIMARY KEY (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id);
+    ADD CONSTRAINT watched_event_pkey PRIMARY KEY (hotel_id, room_key, night_of_stay, id);
 
 ALTER TABLE ONLY watched_room
     ADD CONSTRAINT watched_room_pkey PRIMARY KEY (hotel_id, room_key);
@@ -2378,6 +2381,8 @@ CREATE INDEX outbox_sent ON outbox USING btree (settled_at) WHERE (state = 'sent
 CREATE INDEX outbox_state ON outbox USING btree (state, id);
 
 CREATE INDEX property_block_by_night ON property_block USING btree (property_id, first_night) INCLUDE (end_date);
+
+CREATE INDEX property_of_holder ON property USING btree (holder, property_id) WHERE (holder IS NOT NULL);
 
 CREATE INDEX rate_limit_full_at ON rate_limit USING btree (full_at);
 

@@ -67,8 +67,10 @@ def test_the_address_of_a_database_has_no_password_and_may_be_a_directory() -> N
     assert cli.address_of(Secret("postgresql:///d")) == "the default address"
 
 
-@pytest.mark.parametrize("host", ["no.such.host.invalid", "x" * 70, "a..b", "192.0.2.1", "9000"])
-@pytest.mark.parametrize("name", ["provider", "dashboard"])
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [("dashboard", "9000"), *(("provider", host) for host in ("no.such.host.invalid", "x" * 70, "a..b", "192.0.2.1"))],
+)
 def test_an_address_of_another_machine_is_reported_with_its_variable(name: str, host: str, tmp_path: Path) -> None:
     environment = {"NIGHTAUDIT_DEMO": "1", f"{name.upper()}_HOST": host, f"{name.upper()}_PORT": str(free_port())}
 

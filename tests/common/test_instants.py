@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from common.instants import (
     format_instant,
-    format_minute,
     parse_instant,
     parse_instant_with_zone,
     parse_query_text,
-    shorten_instants,
 )
 
 AT = datetime(2026, 10, 1, 10, tzinfo=UTC)
@@ -117,22 +115,3 @@ def test_a_reader_ends_in_an_instant_or_a_reason(text: str) -> None:
         except ValueError:
             continue
         assert at.tzinfo is UTC
-
-
-@given(instant=st.datetimes(timezones=st.just(UTC)))
-def test_an_instant_within_a_sentence_is_shortened_to_the_minute(instant: datetime) -> None:
-    assert shorten_instants(f"Since {format_instant(instant)}.") == f"Since {format_minute(instant)}."
-
-
-@pytest.mark.parametrize(
-    "sentence",
-    [
-        "2026-13-01T00:00:00Z",
-        "2026-03-01T12:00:00+01:00",
-        "2026-03-01",
-        "2026-03-01 12:04 UTC",
-        "id 12026-03-01T12:00:00Zx",
-    ],
-)
-def test_other_words_of_a_sentence_stay_as_they_are(sentence: str) -> None:
-    assert shorten_instants(sentence) == sentence

@@ -88,7 +88,7 @@ async def listening(receiver: FakeReceiver) -> AsyncIterator[FakeReceiver]:
 class Rule:
     """A rule that finds what a test says, or fails with `failure`.
 
-    known: the subjects that it was given last. ends: how alerts end, by subject.
+    known: the subjects that it was given last. ends: how alerts end, by subject, where it matters.
     """
 
     name: str = "store_down"
@@ -102,7 +102,7 @@ class Rule:
         return Watch(self.name, self._select, self._select_ends)
 
     async def _select_ends(self, db: Executor, now: datetime, resolved: Sequence[str]) -> dict[str, str]:
-        return {subject: self.ends[subject] for subject in resolved if subject in self.ends}
+        return {subject: self.ends.get(subject, f"No longer: {subject}.") for subject in resolved}
 
     async def _select(self, db: Executor, now: datetime, known: Sequence[str]) -> list[Firing]:
         self.known = known

@@ -18,6 +18,7 @@ from common.jobs.scheduler import run_now
 from common.web.resources import Application
 from dashboard import schedule
 from dashboard.catalog.jobs import NothingRefreshedError
+from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import PriceRules
 from dashboard.config import Config
 from dashboard.resources import resources_of
@@ -159,12 +160,21 @@ class Catalogue:
         return await self._run("register_products")
 
     async def _run(self, job: str) -> JobResult:
-        """Run a job; returns its numbers, also those of a run that failed as it refreshed nothing."""
+        """Run a job; returns its numbers. Of a run that failed as it refreshed nothing, the stored rows have them."""
+        select = refresh.select_pending if job == "register_products" else refresh.select_due
+        due = await select(self.db, await refresh.select_now(self.db))
         try:
             return await run_now(self.app.resources.pools.jobs, self._jobs[job])
-        except NothingRefreshedError as failure:
-            found = {"due": failure.due, "failed": failure.failed, "skipped": failure.skipped}
-            return {**found, "refreshed": 0, "changes": 0, "closed": 0}
+        except NothingRefreshedError:
+            failed = await self.db.fetchval(
+                "SELECT count(*) FROM unnest($1::uuid[], $2::int[]) AS due (product_id, failures)"
+                " JOIN product_refresh AS stored ON stored.product_id = due.product_id"
+                " WHERE stored.failures > due.failures",
+                [product.product_id for product in due],
+                [product.failures for product in due],
+            )
+            numbers = {"due": len(due), "refreshed": 0, "failed": failed, "skipped": len(due) - failed}
+            return {**numbers, "changes": 0, "closed": 0}
 
     async def end_backoff(self) -> None:
         """End the backoff of all products, the token and the circuit breaker."""

@@ -14,6 +14,7 @@ from aiosmtpd.smtp import MISSING, SMTP
 class FakeSmtp:
     """Receives emails. `refuse_data`, `refuse_recipient`: the error that it answers instead, while set.
 
+    accepted_first: how many emails it receives before it refuses recipients.
     hanging: recipients for whom it does not answer until `release` is set, as at QUIT if `hangs_at_quit`. reached: set
     when it hangs.
     """
@@ -22,6 +23,7 @@ class FakeSmtp:
         self.envelopes: list[Any] = []
         self.refuse_data: str | None = None
         self.refuse_recipient: str | None = None
+        self.accepted_first = 0
         self.hanging: set[str] = set()
         self.hangs_at_quit = False
         self.auth_commands = 0
@@ -64,7 +66,7 @@ class FakeSmtp:
         if address in self.hanging:
             self.reached.set()
             await self.release.wait()
-        if self.refuse_recipient:
+        if self.refuse_recipient and len(self.envelopes) >= self.accepted_first:
             return self.refuse_recipient
         envelope.rcpt_tos.append(address)
         return "250 OK"

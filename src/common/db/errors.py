@@ -75,7 +75,9 @@ def explain_unavailability(error: BaseException) -> str:
 def describe_failure(failure: BaseException) -> str:
     """The type and message of an exception, without NULs or invalid characters, cut to 500 characters.
 
-    The message may quote text from a hostile service, and the result is stored in PostgreSQL.
+    The message may quote text from a hostile service, and the result is stored in PostgreSQL. PostgreSQL's DETAIL is
+    left out: it quotes the failing row, which may be about a guest.
     """
-    text = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:500]
+    message = failure.args[0] if isinstance(failure, asyncpg.PostgresError) and failure.args else failure
+    text = f"{type(failure).__name__}: {message}".removesuffix(": ")[:500]
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -64,28 +65,35 @@ async def retry_dead_message(db: Executor, message_id: int, topic: str | None = 
     ) is not None  # fmt: skip
 
 
-async def retry_last_dead_message(db: Executor, message_id: int, topic: str) -> bool:
-    """Make a dead message of a topic due now; False if there is none with this id, or a later one of its subject."""
+async def retry_last_dead_message(db: Executor, message_id: int, topic: str) -> Literal["retried", "replaced"] | None:
+    """Make a dead message of a topic due now, unless a later one of its subject exists, which replaces it.
+
+    None: there is no dead message with this id and topic.
+    """
     return await db.fetchval(
         """
-        UPDATE outbox AS message
-           SET state = 'waiting', settled_at = NULL, due_at = clock_timestamp()
-         WHERE id = $1 AND state = 'dead' AND topic = $2
-           AND NOT EXISTS (
-               SELECT FROM outbox AS later
-                WHERE later.subject = message.subject AND later.topic = message.topic AND later.id > message.id
-           )
-        RETURNING true
+        WITH dead AS (
+            SELECT id,
+                   EXISTS (
+                       SELECT FROM outbox AS later
+                        WHERE later.subject = message.subject
+                          AND later.topic = message.topic
+                          AND later.id > message.id
+                   ) AS is_replaced
+              FROM outbox AS message
+             WHERE id = $1 AND state = 'dead' AND topic = $2
+               FOR UPDATE
+        ),
+        retried AS (
+            UPDATE outbox
+               SET state = 'waiting', settled_at = NULL, due_at = clock_timestamp()
+              FROM dead
+             WHERE outbox.id = dead.id AND NOT dead.is_replaced
+        )
+        SELECT CASE WHEN is_replaced THEN 'replaced' ELSE 'retried' END FROM dead
         """,
         message_id, topic,
-    ) is not None  # fmt: skip
-
-
-async def select_is_dead(db: Executor, message_id: int, topic: str) -> bool:
-    """Whether there is a dead message with this id and topic."""
-    return await db.fetchval(
-        "SELECT EXISTS (SELECT FROM outbox WHERE id = $1 AND state = 'dead' AND topic = $2)", message_id, topic
-    )
+    )  # fmt: skip
 
 
 async def delete_earlier_dead_messages(db: Executor, message: Message) -> int:

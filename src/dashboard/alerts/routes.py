@@ -86,14 +86,15 @@ async def list_alert_messages(query_args: PageQuery) -> Response:
 async def retry_alert_message(message_id: int) -> Response:
     """Send a dead announcement once more, unless a later one about the same rule and subject exists.
 
-    Otherwise the receiver would get the old state last.
+    The older state would then be the last that the receiver gets.
     """
-    if await admin.retry_last_dead_message(pool(), message_id, TOPIC):
-        return Response(status=204)
-    if await admin.select_is_dead(pool(), message_id, TOPIC):
+    result = await admin.retry_last_dead_message(pool(), message_id, TOPIC)
+    if result is None:
+        raise NotFound(f"There is no dead message {message_id}.")
+    if result == "replaced":
         raise Conflict(
             f"Message {message_id} cannot be retried: a later message about its rule and subject was sent, waits, or "
             "was given up itself. GET /alerts/outbox lists the messages; retry the last one of the subject.",
             code="replaced_by_later_message",
         )
-    raise NotFound(f"There is no dead message {message_id}.")
+    return Response(status=204)

@@ -12,7 +12,6 @@ from prometheus_client import Gauge
 
 from common.alerts import Firing, Watch
 from common.db.pool import Connection, Executor
-from common.instants import shorten_instants
 from common.outbox.queries import delete_unsent_messages, enqueue_all
 from dashboard.alert_rules import CATALOG_RULES, OPERATIONS_RULES, RULES, Rule
 from dashboard.alerts.models import TOPIC, Announcement
@@ -48,8 +47,8 @@ class Changes:
 async def evaluate(connection: Connection, watch: Watch, now: datetime, *, has_receiver: bool) -> Changes:
     """Evaluate a rule in the caller's transaction.
 
-    The caller must hold no other locks, because evaluations of the same rule wait for this one. Raises what the watch
-    raises; the caller rolls back then, so that nothing of the rule changes.
+    The caller must hold no lock that another evaluation waits for, because evaluations of the same rule wait for this
+    one. Raises what the watch raises; the caller rolls back then, so that nothing of the rule changes.
     """
     rule = watch.rule
     # 1. Wait for an evaluation in another process, and read what it left.
@@ -57,7 +56,7 @@ async def evaluate(connection: Connection, watch: Watch, now: datetime, *, has_r
     before = await alerts.select_firing_details(connection, rule)
     # 2. Find what fires now, and store the difference.
     found = await watch.select(connection, now, list(before))
-    details = {firing.subject: detail_of(firing.detail) for firing in reversed(found)}
+    details = {firing.subject: firing.detail[:MAX_DETAIL_LENGTH] for firing in reversed(found)}
     began = {subject: detail for subject, detail in details.items() if subject not in before}
     changed = {subject: detail for subject, detail in details.items() if before.get(subject, detail) != detail}
     resolved = [subject for subject in before if subject not in details]
@@ -66,19 +65,12 @@ async def evaluate(connection: Connection, watch: Watch, now: datetime, *, has_r
     if changed:
         await alerts.update_details(connection, rule, changed)
     if resolved:
-        ends = await watch.select_ends(connection, now, resolved) if watch.select_ends is not None else {}
-        ended = {
-            subject: detail_of(ends.get(subject) or f"It is over; it was: {before[subject]}") for subject in resolved
-        }
+        ends = await watch.select_ends(connection, now, resolved)
+        ended = {subject: ends[subject][:MAX_DETAIL_LENGTH] for subject in resolved}
         await alerts.update_resolved(connection, rule, ended, now)
     # 3. Tell the receiver what it does not know, as far as the limit allows; also what was held back earlier.
     announced = await announce(connection, rule, now) if has_receiver else 0
     return Changes(len(began), len(resolved), announced, len(details))
-
-
-def detail_of(sentence: str) -> str:
-    """The detail of an alert: of limited length, with times as people read them."""
-    return shorten_instants(sentence)[:MAX_DETAIL_LENGTH]
 
 
 async def announce(connection: Connection, rule: str, now: datetime) -> int:
@@ -118,7 +110,7 @@ async def ended_watches(db: Executor, watches: Sequence[Watch]) -> list[Watch]:
 def hidden_rules(config: Config, *, for_operators: bool) -> Sequence[Rule]:
     """The rules whose alerts are left out, because the catalogue needs its token.
 
-    for_operators: whether the request needs the operators' token; with it they see the alerts of all rules.
+    for_operators: whether only operators can make the request, if they have a token; they see the alerts of all rules.
     """
     if config.api_token is None or (for_operators and config.operations_token is not None):
         return ()
@@ -126,7 +118,10 @@ def hidden_rules(config: Config, *, for_operators: bool) -> Sequence[Rule]:
 
 
 def rules_without_detail(config: Config) -> Sequence[Rule]:
-    """The rules whose details the pages leave out, because operators have a token."""
+    """The rules of which the pages do not show why an alert fires, because operators have a token.
+
+    How it ended they show: that sentence quotes no error.
+    """
     return () if config.operations_token is None else OPERATIONS_RULES
 
 

@@ -65,7 +65,7 @@ class MarkInput(Input):
     """Which changes of a product raise an alert; at least one of the two."""
 
     below: Annotated[int, Field(ge=1, le=MAX_PRICE, examples=[900])] | None = None
-    """An alert is raised when the best price is lower than this, in minor units; null: never for a price."""
+    """An alert is raised when the best price is lower than this, in minor units; null: no alert about the price."""
     back_in_stock: bool = False
     """Whether an alert is raised when it is in stock again."""
 

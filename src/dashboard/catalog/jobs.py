@@ -53,12 +53,6 @@ class RegistrationError(UpstreamError):
 class NothingRefreshedError(UpstreamError):
     """A run ended early, because the service failed as a whole, and refreshed no product."""
 
-    def __init__(self, reason: str, *, due: int, failed: int, skipped: int) -> None:
-        super().__init__(f"no product was refreshed ({due} due, {failed} failed, {skipped} skipped): {reason}")
-        self.due = due
-        self.failed = failed
-        self.skipped = skipped
-
 
 @dataclass
 class RefreshProgress:
@@ -124,8 +118,8 @@ class Refresh:
             await self._store_skipped([each.product_id for each in due if each.product_id not in progress.reached])
         skipped = len(due) - len(progress.reached)
         if progress.stopped is not None and not progress.stored:
-            reason = progress.stopped[:MAX_ERROR_LENGTH]
-            raise NothingRefreshedError(reason, due=len(due), failed=progress.failed, skipped=skipped)
+            numbers = f"{len(due)} due, {progress.failed} failed, {skipped} skipped"
+            raise NothingRefreshedError(f"no product was refreshed ({numbers}): {progress.stopped[:MAX_ERROR_LENGTH]}")
         return {
             "due": len(due),
             "refreshed": progress.stored,

@@ -43,7 +43,7 @@ class Mark(msgspec.Struct, frozen=True):
     """Which changes of a product raise an alert."""
 
     below: int | None
-    """An alert is raised when the best price is lower than this, in minor units; null: never for a price."""
+    """An alert is raised when the best price is lower than this, in minor units; null: no alert about the price."""
     back_in_stock: bool
     """Whether an alert is raised when it is in stock again."""
     watched_since: datetime | None

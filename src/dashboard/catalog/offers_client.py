@@ -78,10 +78,10 @@ def service_of(base_url: str, refresh_token: Secret | None) -> str:
 class OffersClient:
     """Calls the service with the access token that all replicas share.
 
-    base_url: None if there is no service; every call then raises NoServiceError. refresh_token: for which the service
-    issues access tokens; None for the old service, which issues them to everybody. Every method raises UpstreamError on
-    failure, with the message of the service; its subclasses CircuitOpenError, NoTokenError and NoServiceError mean that
-    no call was made.
+    base_url: None if there is no service; every call then raises NoServiceError. refresh_token: the token in exchange
+    for which the service issues access tokens; None for the old service, which issues them to everybody. Every method
+    raises UpstreamError on failure, with the message of the service; its subclasses CircuitOpenError, NoTokenError and
+    NoServiceError mean that no call was made.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ REGISTER_SECONDS = 5.0
 """How long the creation of a product waits for its registration; after that a job registers it."""
 
 MIN_GAP = timedelta(minutes=5)
-"""A shorter pause between two successful refreshes of a product is not told as a gap in its history."""
+"""A shorter pause between two successful refreshes of a product is not shown as a gap in its history."""
 
 INTERVALS_OF_A_GAP = 5
 
@@ -53,8 +53,9 @@ async def try_to_register(client: OffersClient, product_id: UUID, product: Produ
 
 
 def next_bucket(at: datetime, interval: Interval) -> datetime:
-    """The first moment of the bucket after the one that begins at `at`."""
-    return at + timedelta(seconds=INTERVAL_SECONDS[interval])
+    """The first moment of the bucket after the one of an instant."""
+    width = timedelta(seconds=INTERVAL_SECONDS[interval])
+    return _first_moment(at, width) + width
 
 
 def bucket_period(
@@ -67,7 +68,7 @@ def bucket_period(
     width = timedelta(seconds=INTERVAL_SECONDS[interval])
     start = _first_moment(max(period.start, known_since or period.start), width)
     if after is not None:
-        start = max(start, after + width)
+        start = max(start, next_bucket(after, interval))
     end = period.now
     if period.end is not None and period.end < period.now:
         end = min(period.now, _first_moment(period.end, width) + width)

@@ -101,7 +101,8 @@ class OrderInput(Input):
     mail_failure: Line | None = None
     """Which email did not reach the guest, and why; null: unchanged."""
     mail_delivered: bool = False
-    """Whether an email that had not reached the guest has done so: `mail_failure` replaces what is stored, null too."""
+    """Whether an earlier email has now reached the guest; `mail_failure` then replaces the stored failure, and null
+    clears it."""
     erased: bool = False
     """Whether to erase the guest's name, email address, phone number and notes, and what may quote them."""
 

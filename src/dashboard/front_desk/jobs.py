@@ -35,7 +35,7 @@ class DecisionReply(msgspec.Struct):
     """The provider's answer to a decision; further fields are ignored."""
 
     status: ProviderStatus
-    reason: str | None = None
+    reason: Any = None
     """Why the order was declined or cancelled, as the guest is told."""
 
 
@@ -74,6 +74,9 @@ async def send_decisions(
         what = "The answer of the restaurant could not be stored." if told else "The restaurant could not be told."
         reason = f"{what} {error}"[:MAX_REASON_LENGTH]
         await orders.update_refused(connection, *key, message.payload["number"], reason)
+        if await orders.select_is_erased(connection, *key):
+            # The guest was erased before the answer of the provider was kept, which may quote the guest.
+            await orders.update_reasons_erased(connection, TOPIC, message.subject, message.payload["order_id"])
 
     return await deliver(db, Delivery(TOPIC, send, store, bury, policy))
 
@@ -103,12 +106,18 @@ async def post_decision(
 
 
 def acceptance_of(answer: bytes) -> DecisionOutcome:
-    """What an answer with the status 200 says; one that cannot be read says only that the decision is accepted."""
+    """What an answer with the status 200 says; one that cannot be read says only that the decision is accepted.
+
+    A reason that is not valid does not make the status unreadable.
+    """
     try:
         reply = msgspec.json.decode(answer, type=DecisionReply)
-        return DecisionOutcome(None, reply.status, parse_notes(reply.reason))
-    except (msgspec.MsgspecError, ValueError):
+    except msgspec.MsgspecError:
         return DecisionOutcome(None, None)
+    try:
+        return DecisionOutcome(None, reply.status, parse_notes(reply.reason))
+    except ValueError:
+        return DecisionOutcome(None, reply.status)
 
 
 def refusal_of(answer: bytes) -> DecisionOutcome | None:

@@ -86,7 +86,8 @@ class Order(msgspec.Struct, frozen=True):
     refusal_reason: str | None
     """Why the provider did not accept the last decision."""
     decline_reason: str | None
-    """Why the order was declined or cancelled, as the guest is told: what the provider says, else the decision."""
+    """Why the order was declined or cancelled, as the guest is told: while the order waits at the provider, the reason
+    of the decision; from then on that of the provider, null if it gave none."""
     mail_failure: str | None
     """Which email did not reach the guest, and why."""
     changed_at: datetime

@@ -12,7 +12,7 @@ from common.db.pool import transaction
 from common.time_zones import end_of_day, start_of_day
 from common.web.errors import Conflict, Invalid, NotFound
 from common.web.html import Templates, html_page
-from common.web.input_types import CALENDAR_ENDS, parse_night, parse_notes
+from common.web.input_types import CALENDAR_ENDS, MAX_ID, parse_night, parse_notes
 from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.page_session import current_session, read_form, redirect, redirect_with_notice, session_required
 from common.web.query_string import validate_querystring
@@ -198,7 +198,8 @@ async def decline_form(order: Order, reason: str = "", fault: str | None = None)
 
 
 def is_order_id(number: str) -> bool:
-    return number.isascii() and number.isdigit() and len(number) < 19
+    digits = number.isascii() and number.isdigit() and len(number) <= len(str(MAX_ID))
+    return digits and 1 <= int(number) <= MAX_ID
 
 
 @blueprint.post("/decide")

@@ -7,9 +7,9 @@ CREATE TABLE product (
     description text NOT NULL CHECK (char_length(description) <= 5000),
     created_at timestamptz NOT NULL DEFAULT now(),
     -- The order of names for people, in which neither accents nor case matter, and numbers count by their value (Bed 2
-    -- before bed 10): every number of up to 20 digits is padded to 20. Letters that have no decomposition stand among
-    -- those that people look for them: ł among l, ø among o, æ among ae; ß becomes ss by its case folding. Not an ICU
-    -- collation, since PostgreSQL may be built without ICU, as the embedded one is.
+    -- before bed 10): every number of up to 20 digits is padded to 20. Letters without a decomposition are sorted where
+    -- people look for them: ł under l, ø under o, æ under ae; ß becomes ss by its case folding. Not an ICU collation,
+    -- since PostgreSQL may be built without ICU, as the embedded one is.
     name_key text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
         regexp_replace(
             regexp_replace(

@@ -12,7 +12,7 @@ CREATE TABLE store (
     store_group text COLLATE "C" CHECK (length(store_group) BETWEEN 1 AND 100), -- by which people choose stores
     days_until timestamptz, -- store_recent_day has the figures from polls_since up to here; null: of no day
     days_made_on date, -- the current local day when these figures were made; null: they must be made
-    days_change_until timestamptz, -- later polls than days_until, up to here, change these figures; null: none do
+    days_change_until timestamptz, -- polls from days_until up to here can change these figures; null: none can
     CHECK (first_polled_at <= last_polled_at),
     CHECK ((first_polled_at IS NULL) = (last_polled_at IS NULL))
 );
@@ -161,6 +161,7 @@ CREATE TABLE uptime_report (
     selection text NOT NULL DEFAULT '', -- tells reports of different stores apart; empty: all stores
     status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'complete', 'failed')),
     as_of timestamptz,
+    known_until timestamptz, -- polls after it are not in the report; as_of, or earlier if that was still to come
     data_version bigint,
     stores integer,
     reason text,

@@ -38,7 +38,7 @@ CREATE TABLE front_desk_order (
     refusal_reason text, -- why the provider did not accept the last decision
     staff_reason text, -- why staff declined, until the provider refuses the decision
     provider_reason text, -- why it was declined or cancelled, by what the provider last said
-    decline_reason text GENERATED ALWAYS AS ( -- the one of them that the guest is told
+    decline_reason text GENERATED ALWAYS AS ( -- the one that the guest is told; of the provider, perhaps none
         CASE WHEN provider_status = 'waiting' THEN staff_reason ELSE provider_reason END
     ) STORED,
     mail_failure text, -- which email did not reach the guest, and why

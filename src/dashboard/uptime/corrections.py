@@ -75,9 +75,9 @@ async def set_group(db: asyncpg.Pool, change: Change, group: str | None) -> None
 async def delete_polls(db: asyncpg.Pool, change: Change, start: datetime, end: datetime) -> int:
     """Delete the polls of a store in `[start, end)`; returns how many. Pulls do not bring them back.
 
-    An `end` that is later than now by the clock of a caller is now, so that the polls to come are kept. Raises
-    NotFound, and Invalid for an empty span, for one that ends in the future, and for one that begins before the polls
-    that are kept.
+    An `end` up to MAX_POLL_AHEAD in the future is taken as now, since callers' clocks differ, so that later polls are
+    kept. Raises NotFound, and Invalid for an empty span, for one that ends later than that, and for one that begins
+    before the polls that are kept.
     """
     if end > change.now + MAX_POLL_AHEAD:
         raise Invalid.field("to", "is in the future: polls that are still to come cannot be deleted")

@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from common.db.errors import DATABASE_UNAVAILABLE
-from common.web.errors import Unavailable
+from common.web.errors import Conflict, Unavailable
 from dashboard.uptime import service
 from dashboard.uptime.models.reports import Report
 from dashboard.uptime.queries import days, fleet, imports, report_rows
@@ -73,8 +73,8 @@ class ReportRunner:
     async def has_details(self, report: Report) -> bool:
         """Make what the full columns of a complete report need, unless it is there; returns whether it is there now.
 
-        False: it takes longer than DETAILS_WAIT_SECONDS, and goes on in the background. Raises Conflict once the data
-        is no longer that of the report, and what the database raises.
+        False if that takes longer than DETAILS_WAIT_SECONDS; it then goes on in the background, and the next call
+        raises its failure. Raises Conflict once the data is no longer that of the report, and what the database raises.
         """
         if await report_rows.select_has_details(self.db, UUID(report.report_id)):
             return True
@@ -84,15 +84,20 @@ class ReportRunner:
             self._detailing[report.report_id] = task
             task.add_done_callback(partial(self._end_details, report.report_id))
         done, _ = await asyncio.wait([task], timeout=DETAILS_WAIT_SECONDS)
-        for each in done:
-            each.result()
-        return bool(done)
+        if not done:
+            return False
+        if self._detailing.get(report.report_id) is task:
+            del self._detailing[report.report_id]
+        task.result()
+        return True
 
     def _end_details(self, report_id: str, task: asyncio.Task[None]) -> None:
-        """Forget a task that is done. Its error counts as seen, for the next request gets it if none waits."""
-        self._detailing.pop(report_id, None)
-        if not task.cancelled():
-            task.exception()
+        """Log the failure of a task, and keep the task until a request has raised it; forget any other task."""
+        failure = None if task.cancelled() else task.exception()
+        if failure is None:
+            self._detailing.pop(report_id, None)
+        elif not isinstance(failure, Conflict):
+            log.error("report_details_failed", report_id=report_id, exc_info=failure)
 
     async def _make_details(self, report: Report) -> None:
         async with self._slots:

@@ -28,9 +28,12 @@ MAX_ATTEMPTS = 5
 STORES_PER_STATEMENT = 1000
 """A report is made in statements of so many stores, each of which is a step of its progress."""
 
-DATA_HAVE_CHANGED = (
+DATA_CHANGED = (
     "The data has changed since the report was made, and its other columns were not made with it. "
     "Trigger a new report with `columns=full`."
+)
+POLLS_DELETED = (
+    "Polls of the report's windows have been deleted since it was made, and its other columns were not made with it."
 )
 
 LONGEST_PERIOD = timedelta(hours=168)
@@ -55,10 +58,10 @@ async def request_report(
 ) -> UUID:
     """Request a report as of an instant (None: of the newest poll); returns its id.
 
-    new_id: the id of the report if it is a new one; by default a random one. with_details: make what its full columns
-    need with it. A running report with the same `as_of`, the same stores and the same data is shared. The caller must
-    start `make_report`; if its process dies, the job that calls `make_waiting_reports` does. Raises Invalid when the
-    polls of the windows were deleted, or are still to come, and for stores and groups that are not known.
+    new_id: the id of the report if it is a new one; by default a random one. with_details: also make the details, which
+    full columns need. A running report with the same `as_of`, the same stores and the same data is shared. The caller
+    must start `make_report`; if its process dies, the job that calls `make_waiting_reports` does. Raises Invalid when
+    the polls of the windows were deleted, or are still to come, and for stores and groups that are not known.
     """
     if chosen.store_ids is not None:
         unknown = await reports.select_unknown_stores(db, chosen.store_ids)
@@ -114,7 +117,7 @@ async def _complete(db: asyncpg.Pool, connection: Connection, report_id: UUID, n
     await reports.raise_work_memory(connection)
     as_of = await reports.select_report_as_of(connection, report_id, now)
     if as_of is None:
-        return await reports.update_report_complete(connection, report_id, None)
+        return await reports.update_report_complete(connection, report_id, None, None)
     known = min(as_of, now)
     store_ids = await reports.select_polled_stores(connection, report_id, known)
     with_details = await report_rows.select_wants_details(connection, report_id)
@@ -123,15 +126,16 @@ async def _complete(db: asyncpg.Pool, connection: Connection, report_id: UUID, n
         step = store_ids[done : done + STORES_PER_STATEMENT]
         await reports.insert_report_rows(connection, report_id, as_of, known, step)
         if with_details:
-            await report_rows.insert_report_details(connection, report_id, as_of, step)
+            await report_rows.insert_report_details(connection, report_id, as_of, known, step)
     await reports.update_report_progress(db, report_id, len(store_ids), len(store_ids))
-    return await reports.update_report_complete(connection, report_id, as_of)
+    return await reports.update_report_complete(connection, report_id, as_of, known)
 
 
 async def make_report_details(db: asyncpg.Pool, report: Report) -> None:
     """Fill what the full columns of a complete report need, unless it is there; waits while another process does.
 
-    Raises Conflict once the data is no longer that of the report: its columns would be of two states of the data.
+    Raises Conflict once the data is no longer that of the report, or old polls of its windows were deleted, which is no
+    new version of the data: its columns would be of two states of the data.
     """
     report_id = UUID(report.report_id)
     # All its statements see one snapshot, of the state of the data that the version names.
@@ -141,14 +145,22 @@ async def make_report_details(db: asyncpg.Pool, report: Report) -> None:
         if await report_rows.select_has_details(db, report_id):
             return
         if await imports.select_data_version(connection) != report.data_version:
-            raise Conflict(DATA_HAVE_CHANGED, code="data_changed")
-        await reports.raise_work_memory(connection)
-        store_ids = await report_rows.select_report_stores(connection, report_id) if report.as_of else []
-        for done in range(0, len(store_ids), STORES_PER_STATEMENT):
-            assert report.as_of is not None
-            step = store_ids[done : done + STORES_PER_STATEMENT]
-            await report_rows.insert_report_details(connection, report_id, report.as_of, step)
+            raise Conflict(DATA_CHANGED, code="data_changed")
+        if report.as_of is not None:
+            if await reports.select_earliest_as_of(connection, report.as_of, LONGEST_PERIOD) is not None:
+                raise Conflict(POLLS_DELETED, code="data_changed")
+            await _insert_details(connection, report_id, report.as_of)
         await report_rows.update_report_detailed(connection, report_id)
+
+
+async def _insert_details(connection: Connection, report_id: UUID, as_of: datetime) -> None:
+    """Insert the details of a complete report, of the polls that its rows are made from."""
+    await reports.raise_work_memory(connection)
+    known = await report_rows.select_report_known(connection, report_id)
+    store_ids = await report_rows.select_report_stores(connection, report_id)
+    for done in range(0, len(store_ids), STORES_PER_STATEMENT):
+        step = store_ids[done : done + STORES_PER_STATEMENT]
+        await report_rows.insert_report_details(connection, report_id, as_of, known, step)
 
 
 async def make_waiting_reports(db: asyncpg.Pool, now: datetime) -> int:

@@ -25,7 +25,6 @@ from provider.dining.notifications import (
     ACCOUNTING_TOPIC,
     MAIL_TOPIC,
     SMS_TOPIC,
-    booking_of,
     enqueue_mail_delivery,
     enqueue_mail_failure,
 )
@@ -73,12 +72,10 @@ async def send_mails(
 
     async def store(connection: Connection, message: Message, _: Any) -> None:
         await update_mail_source_removed(connection, message)
-        booking_id = booking_of(message.subject)
-        await enqueue_mail_delivery(connection, settings, booking_id, message.event)
+        await enqueue_mail_delivery(connection, settings, message)
 
     async def bury(connection: Connection, message: Message, error: str) -> None:
-        booking_id = booking_of(message.subject)
-        await enqueue_mail_failure(connection, settings, booking_id, message.event, error)
+        await enqueue_mail_failure(connection, settings, message, error)
 
     return await deliver(db, Delivery(MAIL_TOPIC, send, store, bury, policy))
 

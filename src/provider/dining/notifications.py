@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from common.db.pool import Connection
-from common.outbox.queries import enqueue
+from common.outbox.queries import Message, enqueue
 from common.web.input_types import one_line
 from provider.dining.auth.cancel_tokens import new_token, token_hash
 from provider.dining.mail.compose import MailMessage, compose
@@ -27,7 +27,10 @@ MAIL_TOPIC, SMS_TOPIC, ACCOUNTING_TOPIC = "mail", "text", "accounting"
 """Topics of the outbox: emails and text messages to guests, orders to the accounting program."""
 
 MAIL_FAILED = "mail failed"
-"""Follows the event of an email in the event of the order that tells of its failure."""
+"""Follows the event of an email in the event of the order that tells of its failure; the failed attempt follows."""
+
+MAIL_DELIVERED = "mail delivered"
+"""Follows the event of an email in the event of the order that tells of its delivery after a failure."""
 
 MAX_FAILURE_LENGTH = 300
 """What the front desk takes as one line."""
@@ -87,31 +90,35 @@ def calendar_method(event: Event, *, was_confirmed: bool) -> Method | None:
     return "CANCEL" if event == "cancelled" and was_confirmed else None
 
 
-async def enqueue_mail_failure(
-    connection: Connection, settings: DiningSettings, booking_id: int, event: str, error: str
-) -> None:
-    """Tell the accounting program that the email about an event of a booking does not reach its guest, and why."""
-    failure = describe_mail_failure(event, error)
+async def enqueue_mail_failure(connection: Connection, settings: DiningSettings, mail: Message, error: str) -> None:
+    """Tell the accounting program that an email about a booking does not reach its guest, and why.
+
+    It is told each time: an operator may retry an email that was given up, and the email fail again.
+    """
+    booking_id = booking_of(mail.subject)
+    failure = describe_mail_failure(mail.event, error)
     for booking, table in await guests.select_booked_tables(connection, [booking_id]):
         order = msgspec.structs.replace(table_order(BookedTable(booking, table), settings), mail_failure=failure)
-        await enqueue(connection, ACCOUNTING_TOPIC, subject_of(booking_id), f"{event} {MAIL_FAILED}", order)
+        await enqueue(connection, ACCOUNTING_TOPIC, mail.subject, f"{mail.event} {MAIL_FAILED} {mail.attempt}", order)
 
 
-async def enqueue_mail_delivery(connection: Connection, settings: DiningSettings, booking_id: int, event: str) -> None:
+async def enqueue_mail_delivery(connection: Connection, settings: DiningSettings, mail: Message) -> None:
     """Tell the accounting program that an email which had been given up has reached the guest after all.
 
     Does nothing for an email whose failure the accounting program was not told. What it is told now names the failure
-    of another email of the booking that is still given up.
+    of another email of the booking that was given up and has not reached the guest since. A message of the failure
+    that the accounting program never got is deleted: an operator would send it after this one.
     """
-    subject = subject_of(booking_id)
-    if not await mails.has_message(connection, ACCOUNTING_TOPIC, subject, f"{event} {MAIL_FAILED}"):
+    subject, failed = mail.subject, f"{mail.event} {MAIL_FAILED}"
+    if not await mails.select_is_any_told(connection, ACCOUNTING_TOPIC, subject, failed):
         return
-    dead = await mails.select_newest_dead(connection, MAIL_TOPIC, subject)
-    failure = describe_mail_failure(*dead) if dead is not None else None
-    for booking, table in await guests.select_booked_tables(connection, [booking_id]):
+    await mails.delete_dead_messages(connection, ACCOUNTING_TOPIC, subject, failed)
+    unreached = await mails.select_newest_unreached(connection, MAIL_TOPIC, subject, ACCOUNTING_TOPIC, MAIL_FAILED)
+    failure = describe_mail_failure(*unreached) if unreached is not None else None
+    for booking, table in await guests.select_booked_tables(connection, [booking_of(subject)]):
         order = table_order(BookedTable(booking, table), settings)
         order = msgspec.structs.replace(order, mail_delivered=True, mail_failure=failure)
-        await enqueue(connection, ACCOUNTING_TOPIC, subject, f"{event} mail delivered", order)
+        await enqueue(connection, ACCOUNTING_TOPIC, subject, f"{mail.event} {MAIL_DELIVERED}", order)
 
 
 def describe_mail_failure(event: str, error: str) -> str:

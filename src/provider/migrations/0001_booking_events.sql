@@ -74,11 +74,11 @@ CREATE TABLE watched_event (
     hotel_id bigint,
     room_key text COLLATE "C",
     night_of_stay date,
-    by_storefront boolean,
-    event_timestamp timestamptz,
+    by_storefront boolean NOT NULL, -- the account in which the event counts; see give_up_nights()
+    event_timestamp timestamptz NOT NULL, -- the time as of which it counts
     id bigint,
     status smallint NOT NULL,
-    PRIMARY KEY (hotel_id, room_key, night_of_stay, by_storefront, event_timestamp, id)
+    PRIMARY KEY (hotel_id, room_key, night_of_stay, id)
 );
 
 -- Ids that the server assigns. They start at random above 2^52, so that they do not collide with the ids of imports and

@@ -78,6 +78,9 @@ WHERE cancelled_at IS NULL;
 CREATE UNIQUE INDEX reservation_imported_once ON reservation (property_id, imported_nights)
 WHERE imported_nights IS NOT NULL;
 
+-- The properties of a holder, for their conflicts.
+CREATE INDEX property_of_holder ON property (holder, property_id) WHERE holder IS NOT NULL;
+
 -- What a guest has reserved, and what an administrator sees of a day.
 CREATE INDEX reservation_of_holder ON reservation (holder, reservation_id) WHERE holder IS NOT NULL;
 CREATE INDEX reservation_by_arrival ON reservation (arrival, property_id) WHERE cancelled_at IS NULL;

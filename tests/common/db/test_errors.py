@@ -152,3 +152,14 @@ def test_a_failure_is_described_in_500_valid_characters(length: int) -> None:
     described.encode()
     assert re.fullmatch("ValueError(: x*.*)?", described, re.DOTALL)
     assert describe_failure(ValueError()) == "ValueError"
+
+
+async def test_the_description_of_a_failure_does_not_quote_the_failing_row(dashboard_db: asyncpg.Pool) -> None:
+    """It is stored, listed and sent as an alert; the row may be about a guest."""
+    await dashboard_db.execute("CREATE TABLE guest (name text CHECK (name = ''))")
+    with pytest.raises(asyncpg.CheckViolationError) as failure:
+        await dashboard_db.execute("INSERT INTO guest VALUES ('Ann')")
+    assert "Ann" in str(failure.value)
+    assert describe_failure(failure.value) == (
+        'CheckViolationError: new row for relation "guest" violates check constraint "guest_name_check"'
+    )

@@ -140,6 +140,24 @@ async def test_a_message_is_dead_after_its_last_attempt_and_an_operator_can_retr
     assert receiver.events[:1] == ["received"]
 
 
+async def test_only_the_last_dead_message_of_its_topic_and_subject_is_retried(db: asyncpg.Pool) -> None:
+    await add(db, "first", "last")
+    await add(db, "other", subject="order:2")
+    ids = {row["event"]: row["id"] for row in await db.fetch("SELECT event, id FROM outbox")}
+
+    async def retry(event: str, topic: str = "mail") -> str | None:
+        return await admin.retry_last_dead_message(db, ids[event], topic)
+
+    assert await retry("last") is None, "it waits"
+    await db.execute("UPDATE outbox SET state = 'dead', settled_at = now()")
+    assert await retry("last", "letter") is None
+    assert await retry("first") == "replaced"
+    assert await retry("last") == "retried"
+    assert await retry("last") is None, "it waits again"
+    assert await retry("first") == "replaced"
+    assert await states(db) == {"first": "dead", "last": "waiting", "other": "dead"}
+
+
 async def test_a_message_that_its_receiver_rejects_is_dead_after_fewer_attempts(db: asyncpg.Pool) -> None:
     await add(db, "received")
     assert await deliver(db, "mail", Receiver(UndeliverableError("no")), Policy(max_rejections=1)) == {

@@ -67,7 +67,7 @@ async def test_the_documented_receiver_prints_each_change_once(
     await alarm.evaluate(rule)
     assert (await alarm.send())["sent"] == 1
     assert await program.stdout.readline() == b"firing store_down 7 Store 7 is down.\n"
-    assert await program.stdout.readline() == b"resolved store_down 7 It is over; it was: Store 7 is down.\n"
+    assert await program.stdout.readline() == b"resolved store_down 7 No longer: 7.\n"
 
 
 async def test_the_documented_receiver_refuses_another_secret_and_says_so(

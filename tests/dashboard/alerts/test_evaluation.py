@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from common.alerts import Firing, Watch
+from common.alerts import Firing
 from common.config import read_config
 from common.db.pool import Executor, transaction
 from common.jobs.scheduler import run_now
@@ -56,18 +56,19 @@ async def test_an_alert_keeps_its_start_and_has_the_newest_detail(alarm: Alarm, 
 
 
 async def test_a_resolved_alert_says_how_it_ended(alarm: Alarm, rule: Rule, receiver: FakeReceiver) -> None:
-    rule.firing = {"7": "Its last poll was at 2026-03-01T11:00:00.000000Z.", "8": "It is down."}
-    rule.ends = {"7": "Found up again at 2026-03-01T12:00:20.123456Z."}
+    """What a name or an error has quoted is told letter by letter."""
+    rule.firing = {"7": "ValueError: cursor 2026-12-01T08:00:00.123456Z", "8": "It is down."}
+    rule.ends = {"7": "Sale 2026-12-01T00:00:00Z: nothing is in stock.", "8": "x" * 5_000}
     await alarm.evaluate(rule)
     rule.firing = {}
     await alarm.evaluate(rule)
     await alarm.send()
     details = {(each.alert["subject"], each.alert["state"]): each.alert["detail"] for each in receiver.accepted}
     assert details == {
-        ("7", "firing"): "Its last poll was at 2026-03-01 11:00 UTC.",
-        ("7", "resolved"): "Found up again at 2026-03-01 12:00 UTC.",
+        ("7", "firing"): "ValueError: cursor 2026-12-01T08:00:00.123456Z",
+        ("7", "resolved"): "Sale 2026-12-01T00:00:00Z: nothing is in stock.",
         ("8", "firing"): "It is down.",
-        ("8", "resolved"): "It is over; it was: It is down.",
+        ("8", "resolved"): "x" * 500,
     }
     rows = await alarm.db.fetch("SELECT subject, detail FROM alert")
     assert {row["subject"]: row["detail"] for row in rows} == {
@@ -102,7 +103,9 @@ async def test_a_failed_statement_of_a_rule_leaves_the_others_their_transactions
     async with transaction(alarm.db) as connection:
         with pytest.raises(asyncpg.DivisionByZeroError):
             async with connection.transaction():
-                await evaluate(connection, Watch("job_failing", select_wrongly), START, has_receiver=True)
+                await evaluate(
+                    connection, replace(Rule("job_failing").watch, select=select_wrongly), START, has_receiver=True
+                )
         changes = await evaluate(connection, rule.watch, START, has_receiver=True)
     assert (changes.began, await alarm.states()) == (1, [("7", "firing")])
 
@@ -112,7 +115,7 @@ async def test_one_subject_has_one_alert_even_if_a_rule_finds_it_twice(alarm: Al
         return [Firing("7", "the first"), Firing("7", "the second")]
 
     async with transaction(alarm.db) as connection:
-        await evaluate(connection, Watch("store_down", select_twice), START, has_receiver=True)
+        await evaluate(connection, replace(Rule().watch, select=select_twice), START, has_receiver=True)
     assert await alarm.db.fetchval("SELECT string_agg(detail, ',') FROM alert") == "the first"
 
 

@@ -48,7 +48,7 @@ class TestList:
         first, *others = await listed(dashboard_app)
         assert first | {"id": 0} == {
             "id": 0, "rule": "store_down", "subject": "8", "state": "resolved", "at": "2026-03-01T12:00:20.000000Z",
-            "detail": "It is over; it was: Store 8 is down.", "since": "2026-03-01T12:00:10.000000Z",
+            "detail": "No longer: 8.", "since": "2026-03-01T12:00:10.000000Z",
         }  # fmt: skip
         assert [each["id"] for each in others] == sorted((each["id"] for each in others), reverse=True)
         assert {each["state"] for each in others} == {"firing"}
@@ -112,7 +112,7 @@ class TestPage:
         )
         assert any(text.startswith("Feed behind: main behind Since") and "12:00 UTC" in text for text in firing)
         assert len(over) == 1
-        assert over[0].startswith("Store down: 8 It is over; it was: Store 8 is down. Since")
+        assert over[0].startswith("Store down: 8 No longer: 8. Since")
         assert over[0].endswith("resolved after 10 s")
 
     async def test_the_subjects_lead_to_more_and_products_have_their_names(
@@ -177,6 +177,15 @@ class TestRights:
         page = await browse_page(dashboard_app, "/board/alerts")
         assert "pull_stores" in page.text
         assert "secret" not in page.text
+        assert "The reason needs the operators' token." in page.text
+
+    @pytest.mark.parametrize("environment", [{"DASHBOARD_OPERATIONS_TOKEN": TOKEN}], indirect=True)
+    async def test_how_an_alert_ended_needs_no_token(self, dashboard_app: Application, alarm: Alarm) -> None:
+        job = Rule("job_failing", ends={"pull_stores": "The job has succeeded."})
+        await alarm.evaluate(job)
+        page = await browse_page(dashboard_app, "/board/alerts")
+        assert "The job has succeeded." in page.text
+        assert "The reason needs" not in page.text
 
 
 class TestOutbox:

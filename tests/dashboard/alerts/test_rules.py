@@ -152,12 +152,11 @@ async def test_every_rule_says_how_its_alerts_end(dashboard_db: asyncpg.Pool) ->
     await dashboard_db.execute("UPDATE feed_progress SET data_through = $1", NOW)
     found = {}
     for watch in watches(config_of(), ["pull_stores"]):
-        assert watch.select_ends is not None
         subject = subjects.get(watch.rule, product)
         found[watch.rule] = (await watch.select_ends(dashboard_db, NOW, [subject]))[subject]
     assert found == {
-        "store_down": "The store was found up again at 2026-03-01 12:00 UTC.",
-        "collector_silent": "Stores are polled again; this was found at 2026-03-01 12:00 UTC.",
+        "store_down": "None of its polls is in its open time any more.",
+        "collector_silent": "No polls are stored any more.",
         "price_below_mark": "The product was deleted.",
         "back_in_stock": "The product was deleted.",
         "feed_behind": "The feed is counted through 2026-03-01 12:00 UTC again.",
@@ -168,9 +167,22 @@ async def test_every_rule_says_how_its_alerts_end(dashboard_db: asyncpg.Pool) ->
     }
     for watch in watches(config_of(), []):
         if watch.rule in subjects:
-            assert watch.select_ends is not None
             [sentence] = (await watch.select_ends(dashboard_db, NOW, ["harbour"])).values()
             assert sentence in ("The feed is no longer read.", "The job no longer runs.")
+
+
+async def test_a_feed_that_only_audits_read_is_no_longer_watched_for_being_behind(dashboard_db: asyncpg.Pool) -> None:
+    """Its other alerts end as those of any feed do: an audit by hand may have found the events."""
+    ends = {watch.rule: watch.select_ends for watch in watches(config_of(DASHBOARD_INGEST_SECONDS="0"), [])}
+    found = {rule: (await ends[rule](dashboard_db, NOW, ["main"]))["main"] for rule in ends if "feed" in rule}
+    assert found == {
+        "feed_behind": "The feed is no longer read at intervals.",
+        "feed_cut_off": "All events that the feed has of those instants are counted.",
+    }
+    assert await ends["audit_drift"](dashboard_db, NOW, ["main", "old"]) == {
+        "main": "No counted event differs from the feed any more.",
+        "old": "The feed is no longer read.",
+    }
 
 
 async def test_stores_are_looked_at_again_after_an_import_or_in_the_next_minute(dashboard_db: asyncpg.Pool) -> None:

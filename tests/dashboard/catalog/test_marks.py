@@ -222,6 +222,7 @@ async def test_a_product_that_sells_out_for_a_moment_does_not_fire_twice(catalog
     ("price", "mark", "ended"),
     [
         (1040, {"below": 1000}, "Mower: the best price is 10.40, no longer below the mark of 10.00."),
+        (999, {"below": 1000}, "Mower: the best price was not below the mark of 10.00 a moment ago; it is 9.99 now."),
         (None, {"below": 1000}, "Mower: nothing is in stock any more."),
         (900, {"back_in_stock": True}, "Mower: the mark of its price was deleted."),
         (900, {}, "Mower: the mark of its price was deleted."),
@@ -230,6 +231,7 @@ async def test_a_product_that_sells_out_for_a_moment_does_not_fire_twice(catalog
 async def test_the_end_of_a_low_price_is_told_with_the_price_of_now(
     catalogue: Catalogue, price: int | None, mark: dict[str, Any], ended: str
 ) -> None:
+    """Also a price that was stored after the rule found none below the mark."""
     product = await product_at(catalogue, 900, price)
     if mark:
         await put(catalogue, product, **mark)
@@ -243,7 +245,7 @@ async def test_the_end_of_a_low_price_is_told_with_the_price_of_now(
         (None, {"back_in_stock": True}, "Mower is sold out again."),
         (900, {"below": 1000}, "Mower: its return into stock is no longer watched."),
         (900, {}, "Mower: its return into stock is no longer watched."),
-        (900, {"back_in_stock": True}, "Mower has been in stock since before it was watched."),
+        (900, {"back_in_stock": True}, "Mower is in stock at 9.00; its next return raises an alert again."),
     ],
 )
 async def test_the_end_of_a_return_into_stock_is_told_with_its_reason(

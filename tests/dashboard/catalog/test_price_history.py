@@ -266,6 +266,21 @@ async def test_a_cursor_after_the_period_is_refused(catalogue: Catalogue, path: 
     await catalogue.get(f"{product}/{path}?interval=day&cursor={cursor}&to={quote(at(MONDAY + DAY))}", 400)
 
 
+@pytest.mark.parametrize("path", ["price-history", "trend", "offers/a/trend"])
+@pytest.mark.parametrize("interval", ["", "&interval=hour", "&interval=day"])
+async def test_no_cursor_shows_prices_from_before_the_period(catalogue: Catalogue, path: str, interval: str) -> None:
+    product = await product_with(catalogue, (MONDAY - 3 * DAY, 600), (MONDAY - DAY, 700), (MONDAY + HOUR, 800))
+    query = f"from={quote(at(MONDAY))}&to={quote(at(MONDAY + 2 * HOUR))}{interval}"
+    whole = await catalogue.get(f"{product}/{path}?{query}")
+
+    for before in (timedelta(microseconds=1), 2 * DAY, 4 * DAY):
+        cursor = encode_cursor(MONDAY - before, path=f"{product}/{path}")
+        found = await catalogue.get(f"{product}/{path}?{query}&cursor={cursor}")
+        for name in ("steps", "prices"):
+            shown = [each["at"] for each in found.get(name, [])]
+            assert shown == [each["at"] for each in whole.get(name, [])][-len(shown) :]
+
+
 @pytest.mark.parametrize(
     "query",
     ["from=2999-01-01T00:00:00Z", "from=2026-01-01", "interval=minute", "limit=0", "cursor=x", "step=1", "to=never"],

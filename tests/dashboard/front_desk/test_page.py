@@ -7,6 +7,7 @@ import pytest
 from aioresponses import aioresponses
 
 from common.config import Secret, read_config
+from common.web.input_types import MAX_ID
 from dashboard.app import create_app
 from dashboard.config import Config
 from dashboard.front_desk.queries import lists
@@ -132,13 +133,32 @@ async def test_forms_with_invalid_values_are_refused(desk: Desk) -> None:
     await desk.log_in()
     csrf = await desk.csrf()
 
-    for order, decision in (("x", "confirm"), ("1", "eat"), ("²", "confirm"), ("9" * 19, "confirm")):
+    for order, decision in (
+        ("x", "confirm"),
+        ("1", "eat"),
+        ("²", "confirm"),
+        ("0", "confirm"),
+        (f"{MAX_ID + 1}", "confirm"),
+    ):
         fields = {"csrf": csrf, "order": order, "decision": decision}
         assert (await desk.client.post("/front-desk/decide", form=fields)).status_code == 400
     assert (await desk.client.post("/front-desk/decide", json={"csrf": csrf})).status_code == 415
-    longest = {"csrf": csrf, "order": "9" * 18, "decision": "confirm"}  # no order has it
-    answer = await desk.client.post("/front-desk/decide", form=longest)
+    unknown = {"csrf": csrf, "order": f"{MAX_ID}", "decision": "confirm"}
+    answer = await desk.client.post("/front-desk/decide", form=unknown)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/front-desk?notice=already_settled")
+
+
+@pytest.mark.parametrize("order_id", [1, 10**18, MAX_ID])
+async def test_the_page_decides_orders_with_every_id(desk: Desk, order_id: int) -> None:
+    await desk.receive(id=order_id)
+    await desk.log_in()
+    assert (await desk.client.get(f"/front-desk/decline?order={order_id}")).status_code == 200
+
+    fields = {"csrf": await desk.csrf(), "order": str(order_id), "decision": "confirm"}
+    answer = await desk.client.post("/front-desk/decide", form=fields)
+
+    assert answer.headers["Location"] == "/front-desk?notice=confirmed"
+    assert [order["status"] for order in await desk.orders()] == ["confirmed"]
 
 
 async def test_the_page_says_when_there_are_more_orders_than_it_shows(desk: Desk) -> None:

@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from aioresponses import aioresponses
+from aioresponses import CallbackResult, aioresponses
 
+from common.outbox.delivery import Policy
 from tests.support.desk import CALLBACK, Desk
 
 FULL = "We are full."
@@ -113,17 +114,18 @@ async def test_the_newest_word_of_the_provider_holds(desk: Desk, stored: str, ne
     assert (order["status"], order["decline_reason"]) == (newest, FIRE)
 
 
+@pytest.mark.parametrize("status", ["declined", "cancelled"])
 @pytest.mark.parametrize("reason", ["a\u202eb", "x" * 501, 5])
-async def test_a_reason_in_an_answer_that_could_not_be_shown_is_not_stored(
-    desk: Desk, provider: aioresponses, reason: Any
+async def test_an_answer_whose_reason_could_not_be_shown_still_states_the_status(
+    desk: Desk, provider: aioresponses, reason: Any, status: str
 ) -> None:
     await desk.receive()
     await decline(desk)
-    provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined", "reason": reason})
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": status, "reason": reason})
     assert (await desk.send())["sent"] == 1
 
     [order] = await desk.orders()
-    assert (order["status"], order["delivered"], order["decline_reason"]) == ("declined", True, FULL)
+    assert (order["status"], order["delivered"], order["decline_reason"]) == (status, True, None)
 
 
 async def test_the_order_of_an_erased_guest_is_declined_without_the_reason(desk: Desk, provider: aioresponses) -> None:
@@ -136,3 +138,40 @@ async def test_the_order_of_an_erased_guest_is_declined_without_the_reason(desk:
     provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined", "reason": FIRE})
     assert (await desk.send())["sent"] == 1
     assert (await desk.orders())[0]["decline_reason"] is None
+
+
+async def test_an_answer_that_comes_after_the_erasure_and_cannot_be_stored_does_not_keep_the_reason(
+    desk: Desk, provider: aioresponses
+) -> None:
+    await desk.receive()
+    await decline(desk)
+    await desk.db.execute("ALTER TABLE front_desk_order ADD CONSTRAINT poison CHECK (provider_status = 'waiting')")
+
+    async def erase(*_: Any, **__: Any) -> CallbackResult:
+        await desk.receive(erased=True)
+        return CallbackResult(payload={"order_id": 70001, "status": "declined", "reason": "Ann came too late."})
+
+    provider.post(CALLBACK, callback=erase)
+    await desk.send(Policy(max_rejections=1))
+
+    assert await desk.db.fetchval("SELECT state FROM outbox") == "dead"
+    assert await desk.db.fetchval("SELECT count(*) FROM outbox WHERE outbox::text LIKE '%Ann%'") == 0
+
+
+async def test_erasure_takes_the_reason_from_an_answer_that_could_not_be_stored(
+    desk: Desk, provider: aioresponses
+) -> None:
+    """The message that was given up keeps the rest of the answer; one without an answer is left as it is."""
+    await desk.receive()
+    await decline(desk)
+    await desk.db.execute("ALTER TABLE front_desk_order ADD CONSTRAINT poison CHECK (provider_status = 'waiting')")
+    provider.post(CALLBACK, payload={"order_id": 70001, "status": "declined", "reason": "Ann came too late."})
+    await desk.send(Policy(max_rejections=1))
+    await decline(desk)
+    assert await desk.db.fetchval("SELECT count(*) FROM outbox WHERE outcome::text LIKE '%Ann%'") == 1
+
+    await desk.receive(erased=True)
+
+    assert await desk.db.fetchval("SELECT count(*) FROM outbox WHERE outbox::text LIKE '%Ann%'") == 0
+    kept = await desk.db.fetch("SELECT state, outcome ->> 'status' AS status FROM outbox ORDER BY id")
+    assert [tuple(message) for message in kept] == [("dead", "declined"), ("waiting", None)]

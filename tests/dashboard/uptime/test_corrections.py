@@ -267,6 +267,44 @@ async def test_the_days_of_the_fleet_are_those_of_its_stores_whenever_they_were_
         assert by_store.get(name, (0.0, 0.0)) == pytest.approx(sums)
 
 
+POLLS_OF_DAYS = "".join(
+    f"1,{'inactive' if hour == 13 else 'active'},2023-01-{day} {hour:02}:00:00 UTC\n"
+    for day in range(20, 25)
+    for hour in range(24)
+)
+SECOND_CHANGES: dict[str, tuple[str, str, Any]] = {
+    "earlier polls": ("PUT", "/stores/status", STATUS + "1,inactive,2023-01-21 05:30:00 UTC\n"),
+    "a closure": ("PUT", "/stores/1/closures", [{"from": "2023-01-21", "to": "2023-01-21"}]),
+    "a deletion": ("DELETE", "/stores/1/polls?from=2023-01-21T12:30:00Z&to=2023-01-21T13:30:00Z", None),
+    "other hours": ("PUT", "/stores/business-hours", HOURS + "1,0,09:00:00,12:00:00\n1,5,09:00:00,20:00:00\n"),
+    "another zone": ("PUT", "/stores/timezones", ZONES + "1,Asia/Tokyo\n"),
+}
+
+
+@pytest.mark.parametrize("second", SECOND_CHANGES)
+async def test_a_second_change_of_a_store_before_its_days_are_made_again_counts_as_well(
+    stores: Stores, dashboard_db: asyncpg.Pool, second: str
+) -> None:
+    await stores.put("timezones", ZONES + "1,UTC\n")
+    await stores.put("status", STATUS + POLLS_OF_DAYS)
+    made_at = utc("2023-01-27 00:00")
+    await days.make_recent_days(dashboard_db, 100, made_at, made_at)
+    assert (await stores.put("status", STATUS + "1,inactive,2023-01-24 05:30:00 UTC\n")).status_code == 200
+
+    method, path, body = SECOND_CHANGES[second]
+    sent = {"data": body, "headers": {"Content-Type": "text/csv"}} if isinstance(body, str) else {"json": body}
+    answer = await stores.client.open(path, method=method, **sent)
+    assert answer.status_code < 300, await answer.get_data()
+    await days.make_recent_days(dashboard_db, 100, made_at, made_at)
+
+    made = "SELECT day, open_time, uptime, observed_time, incidents FROM store_recent_day ORDER BY day"
+    found = await dashboard_db.fetch(made)
+    await dashboard_db.execute("TRUNCATE store_recent_day")
+    await dashboard_db.execute("UPDATE store SET days_until = NULL, days_made_on = NULL")
+    await days.make_recent_days(dashboard_db, 100, made_at, made_at)
+    assert found == await dashboard_db.fetch(made)
+
+
 async def import_polls(db: asyncpg.Pool, polls: Sequence[tuple[str, datetime, bool]]) -> None:
     """What an import of polls does: those of stores, each with its instant and whether it was active."""
     async with transaction(db) as connection:

@@ -1,21 +1,23 @@
 """Reports: requested, made, interrupted, requested again."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from common.config import Secret
 from common.db.pool import Connection
 from common.tables import FORMULA_BEGINS, neutralised
-from common.web.errors import Invalid
-from dashboard.uptime import service
+from common.web.errors import Conflict, Invalid
+from dashboard.uptime import report_runner, service
 from dashboard.uptime.models.fleet import WantedStores
-from dashboard.uptime.queries import fleet, report_rows, reports
+from dashboard.uptime.models.reports import Report
+from dashboard.uptime.queries import fleet, report_rows, reports, retention
 from dashboard.uptime.report_runner import ReportRunner
 from tests.dashboard.uptime.fleet import Store, every_day, load, utc
 from tests.support.databases import waits_for_lock
@@ -122,7 +124,7 @@ async def test_a_report_whose_process_died_is_made_by_the_next(db: asyncpg.Pool,
     await dying.execute("BEGIN")
     assert await reports.claim_report(dying, report_id)
     await reports.insert_report_rows(dying, report_id, AS_OF, AS_OF, ["9", "10"])
-    await reports.update_report_complete(dying, report_id, AS_OF)
+    await reports.update_report_complete(dying, report_id, AS_OF, AS_OF)
     assert await service.make_waiting_reports(db, NOW) == 0
     pid = dying.get_server_pid()
     dying.terminate()
@@ -317,6 +319,78 @@ async def test_details_that_two_processes_ask_for_are_made_once(db: asyncpg.Pool
     assert report is not None
     await asyncio.gather(*(service.make_report_details(db, report) for _ in range(3)))
     assert await db.fetchval("SELECT count(*) FROM uptime_report_detail") == 2
+
+
+async def complete_report(
+    db: asyncpg.Pool, as_of: datetime | None = None, now: datetime = NOW, *, with_details: bool = False
+) -> Report:
+    report_id = await service.request_report(db, as_of, now, with_details=with_details)
+    assert await service.make_report(db, report_id, now)
+    report = await service.find_report(db, str(report_id))
+    assert report is not None
+    return report
+
+
+async def test_details_that_fail_after_the_request_are_logged_and_the_next_request_gets_the_failure(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request after that makes them again."""
+    monkeypatch.setattr(report_runner, "DETAILS_WAIT_SECONDS", 0.0)
+    runner = ReportRunner(db)
+    report = await complete_report(db)
+    with capture_logs() as logs:
+        async with db.acquire() as blocker, blocker.transaction():
+            await blocker.execute("ALTER TABLE uptime_report_detail ADD CONSTRAINT poison CHECK (state = '') NOT VALID")
+            assert not await runner.has_details(report)
+            await eventually(lambda: waits_for_lock(db))
+        await eventually(lambda: logs)
+    assert [(each["event"], each["report_id"]) for each in logs] == [("report_details_failed", report.report_id)]
+    with pytest.raises(asyncpg.CheckViolationError):
+        await runner.has_details(report)
+
+    await db.execute("ALTER TABLE uptime_report_detail DROP CONSTRAINT poison")
+    assert await eventually(lambda: runner.has_details(report))
+    assert await db.fetchval("SELECT count(*) FROM uptime_report_detail") == 2
+
+
+@pytest.mark.parametrize("with_details", [True, False])
+async def test_all_columns_of_a_report_that_ends_after_now_are_made_from_the_polls_up_to_now(
+    dashboard_db: asyncpg.Pool, with_details: bool
+) -> None:
+    """A poll that is dated later counts for no column, also when the details are made after its time has come."""
+    soon = [NOW + timedelta(minutes=minutes) for minutes in (-100, 5)]
+    await load(dashboard_db, {"9": Store([(soon[0], True), (soon[1], False)])})
+    report = await complete_report(dashboard_db, NOW + timedelta(minutes=8), with_details=with_details)
+    await service.make_report_details(dashboard_db, report)
+
+    figures = await dashboard_db.fetchrow(
+        "SELECT downtime_last_hour, state, round(coverage_last_hour, 2) AS coverage"
+        " FROM uptime_report_row JOIN uptime_report_detail USING (report_id, store_id)"
+    )
+    assert figures is not None
+    assert tuple(figures) == (timedelta(), "up", Decimal("0.70"))
+
+
+async def test_the_full_columns_of_a_report_are_not_made_from_polls_of_which_some_were_deleted(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    """The deletion of old polls is no new version of the data; details that were made with the report stay."""
+    hourly = [(AS_OF + timedelta(hours=hour), hour % 2 == 0) for hour in range(-400, 1)]
+    await load(dashboard_db, {"9": Store(hourly)})
+    as_of = AS_OF - timedelta(hours=200)
+    [made_with, made_without] = [
+        await complete_report(dashboard_db, as_of, with_details=with_details) for with_details in (True, False)
+    ]
+    recent = await complete_report(dashboard_db)
+
+    assert await retention.delete_old_polls(dashboard_db, timedelta(days=9), 1000) > 0
+
+    await service.make_report_details(dashboard_db, made_with)
+    await service.make_report_details(dashboard_db, recent)
+    with pytest.raises(Conflict) as refused:
+        await service.make_report_details(dashboard_db, made_without)
+    assert refused.value.problem_code == "data_changed"
+    assert await dashboard_db.fetchval("SELECT count(*) FROM uptime_report_detail") == 2
 
 
 async def test_an_empty_fleet_has_an_empty_report(dashboard_db: asyncpg.Pool) -> None:

@@ -7,7 +7,13 @@ from hypothesis import given
 
 from dashboard.uptime.corrections import Change, delete_polls, replace_closures
 from dashboard.uptime.models.stores import StoredClosure
-from dashboard.uptime.queries.alerts import Look, select_silent_collector, select_stores_down
+from dashboard.uptime.queries.alerts import (
+    Look,
+    select_end_of_silence,
+    select_ends_down,
+    select_silent_collector,
+    select_stores_down,
+)
 from dashboard.uptime.queries.states import select_state_counts, select_store_now, select_stores_in_state
 from tests.dashboard.uptime.fleet import Store, clock, every_day, load, utc
 from tests.dashboard.uptime.reference import cut, known_at, stretches_of, total
@@ -125,6 +131,37 @@ async def test_a_store_is_no_longer_down_once_a_correction_leaves_no_two_polls_t
     assert await subjects(dashboard_db, *stores) == ["down"]
 
 
+async def test_the_end_of_a_store_that_was_down_is_told_by_its_last_poll_in_open_time(
+    dashboard_db: asyncpg.Pool,
+) -> None:
+    """A closure that takes the polls away which found the store down does not mean that it was found up again."""
+    polls = [(NOON - n * HOUR, n > 2) for n in range(5)]
+    weeks_ago = [(NOON - n * 7 * DAY, True) for n in (4, 5)]
+    await load(
+        dashboard_db,
+        {
+            "back": Store([*polls[1:], (NOON - 30 * MINUTE, True), (NOON, True)], timezone="UTC"),
+            "closed then": Store(polls, timezone="UTC", closures=[(NOON - 150 * MINUTE, NOON + HOUR)]),
+            "closed for days": Store([*polls, *weeks_ago], timezone="UTC", closures=[(NOON - 2 * DAY, NOON + HOUR)]),
+            "one of two": Store([*polls[3:], (NOON, False)], timezone="UTC"),
+            "never open": Store(polls, timezone="UTC", closures=[(NOON - 2 * DAY, NOON + HOUR)]),
+            "without polls": Store([], timezone="UTC"),
+        },
+    )
+    stores = ["back", "closed then", "closed for days", "one of two", "never open", "without polls", "deleted"]
+    assert await subjects(dashboard_db, *stores) == []
+    none = "None of its polls is in its open time any more."
+    assert await select_ends_down(dashboard_db, NOON, stores, 2) == {
+        "back": "Its last poll in open time, at 2023-01-25 12:00 UTC, found it up.",
+        "closed then": "Its last poll in open time, at 2023-01-25 09:00 UTC, found it up.",
+        "closed for days": "Its last poll in open time, at 2022-12-28 12:00 UTC, found it up.",
+        "one of two": "Its last poll in open time, at 2023-01-25 12:00 UTC, found it down; an alert needs 2 in a row.",
+        "never open": none,
+        "without polls": none,
+        "deleted": none,
+    }
+
+
 async def test_as_many_polls_in_a_row_as_are_asked_for_are_looked_back_at(dashboard_db: asyncpg.Pool) -> None:
     """Sixty hourly ones are more than two days; a store that is open for an hour a week has two in a week."""
     down = [(NOON - n * HOUR, False) for n in range(60)]
@@ -186,16 +223,40 @@ async def test_a_store_that_is_closed_or_stale_stays_as_it_was(dashboard_db: asy
     assert await subjects(dashboard_db, "never") == []
 
 
+async def test_the_detail_of_a_store_that_is_down_names_only_polls_in_open_time(dashboard_db: asyncpg.Pool) -> None:
+    """A store that closed at 10:00 was found up at 11:00, which does not count; neither does what is two days old."""
+    morning = every_day("00:00", "10:00")
+    two = [(NOON - 5 * HOUR, False), (NOON - 3 * HOUR, False), (NOON - HOUR, True)]
+    one = [(NOON - 3 * DAY - 3 * HOUR, False), *two[1:]]
+    back = [*one[:1], (NOON - 3 * HOUR, False), (NOON - 150 * MINUTE, True)]
+    none = [(at - 3 * DAY, active) for at, active in two]
+    await load(
+        dashboard_db,
+        {
+            "two": Store(two, morning, "UTC"),
+            "one": Store(one, morning, "UTC"),
+            "back": Store([(NOON - 4 * DAY - 3 * HOUR, False), *back], morning, "UTC"),
+            "none": Store(none, morning, "UTC"),
+            "up": Store([(NOON - 4 * DAY - 3 * HOUR, False), one[0], (NOON - 3 * HOUR, True)], morning, "UTC"),
+        },
+    )
+    found = await select_stores_down(dashboard_db, NOON, ["two", "one", "back", "none", "up"], 2)
+    assert {each.subject: each.detail for each in found} == {
+        "two": "Its last 2 polls in open time found it down, the first of them at 2023-01-25 07:00 UTC.",
+        "one": "Its last poll in open time, at 2023-01-25 09:00 UTC, found it down.",
+        "back": "1 of its last 2 polls in open time found it up again.",
+        "none": "It was down, and was not polled in open time in the last two days.",
+        "up": "Its last poll in open time, at 2023-01-25 09:00 UTC, found it up again.",
+    }
+
+
 async def test_the_collector_is_silent_after_ninety_minutes_without_any_poll(dashboard_db: asyncpg.Pool) -> None:
     await load(dashboard_db, {"1": Store([], timezone="UTC")})
     unpulled = timedelta()
     assert await select_silent_collector(dashboard_db, NOON, [], unpulled) == []
     await load(dashboard_db, {"1": Store([(NOON - 90 * MINUTE, True)])})
     (firing,) = await select_silent_collector(dashboard_db, NOON, [], unpulled)
-    assert (firing.subject, firing.detail) == (
-        "collector",
-        "No store has been polled since 2023-01-25T10:30:00.000000Z.",
-    )
+    assert (firing.subject, firing.detail) == ("collector", "No store has been polled since 2023-01-25 10:30 UTC.")
     assert await select_silent_collector(dashboard_db, NOON - MINUTE, ["collector"], unpulled) == []
 
 
@@ -223,3 +284,18 @@ async def test_an_old_file_does_not_make_the_collector_silent_for_ever(dashboard
         looks = [end + interval - MINUTE, end + interval]
         found = [await select_silent_collector(dashboard_db, at, firing, interval) for at in looks]
         assert [bool(each) for each in found] == silent
+
+
+async def test_the_end_of_a_silence_is_told_by_the_newest_poll(dashboard_db: asyncpg.Pool) -> None:
+    """Nobody polls stores again only because nobody waits for polls any more."""
+    await load(dashboard_db, {"1": Store([], timezone="UTC")})
+    assert await select_end_of_silence(dashboard_db, NOON, HOUR) == "No polls are stored any more."
+    await load(dashboard_db, {"1": Store([(NOON - 10 * MINUTE, True)])})
+    assert await select_end_of_silence(dashboard_db, NOON, HOUR) == (
+        "The newest poll of all stores is from 2023-01-25 11:50 UTC."
+    )
+    end = NOON + 90 * MINUTE + 48 * HOUR
+    assert await select_silent_collector(dashboard_db, end, ["collector"], timedelta()) == []
+    assert await select_end_of_silence(dashboard_db, end, timedelta()) == (
+        "No store has been polled since 2023-01-25 11:50 UTC. While no polls are pulled, the alert ends after two days."
+    )

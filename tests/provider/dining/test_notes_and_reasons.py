@@ -160,6 +160,48 @@ async def test_a_failed_email_that_is_delivered_later_is_told_to_the_accounting_
     assert told == [(True, confirmed), (True, None)]
 
 
+async def test_an_email_that_fails_again_after_a_retry_is_told_to_the_accounting_program_again(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    booking = await restaurant.book(await restaurant.add_table(), email="ann@example.com")
+    fake_smtp.refuse_recipient = "550 full"
+    await restaurant.send_mails(Policy(max_rejections=1))
+    await restaurant.decide(booking, "confirm")
+    await restaurant.send_mails(Policy(max_rejections=1))
+    confirmed = (await orders_sent(restaurant))[-1]["mail_failure"]
+    assert "confirmed" in confirmed
+    for dead in await (await restaurant.admin("GET", "outbox/?state=dead")).get_json():
+        await restaurant.admin("POST", f"retry_message/?id={dead['id']}")
+
+    fake_smtp.refuse_recipient, fake_smtp.accepted_first = "550 full again", 1
+    await restaurant.send_mails(Policy(max_rejections=1))
+
+    told = [(order["mail_delivered"], order["mail_failure"]) for order in await orders_sent(restaurant)]
+    assert told == [(True, confirmed), (False, confirmed.replace("550 full", "550 full again"))]
+
+
+async def test_a_failure_that_the_accounting_program_did_not_take_is_not_sent_after_the_delivery(
+    restaurant: Restaurant, fake_smtp: FakeSmtp
+) -> None:
+    await restaurant.book(await restaurant.add_table(), email="ann@example.com")
+    await orders_sent(restaurant)
+    fake_smtp.refuse_recipient = "550 full"
+    await restaurant.send_mails(Policy(max_rejections=1))
+    [mail] = await (await restaurant.admin("GET", "outbox/?state=dead")).get_json()
+    with aioresponses() as accounting:
+        accounting.post(f"{ACCOUNTING_URL}/orders", status=422)
+        await restaurant.forward_orders(Policy(max_rejections=1))
+    fake_smtp.refuse_recipient = None
+    await restaurant.admin("POST", f"retry_message/?id={mail['id']}")
+    await restaurant.send_mails()
+
+    for dead in await (await restaurant.admin("GET", "outbox/?state=dead")).get_json():
+        await restaurant.admin("POST", f"retry_message/?id={dead['id']}")
+
+    told = [(order["mail_delivered"], order["mail_failure"]) for order in await orders_sent(restaurant)]
+    assert told == [(True, None)]
+
+
 async def test_an_email_that_arrives_at_once_is_not_told_to_the_accounting_program(
     restaurant: Restaurant, fake_smtp: FakeSmtp
 ) -> None:

@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 START = EVENING
 NOW = EVENING - timedelta(days=30)
-PAIRS = 1000
+PAIRS = 200
 ADMIN = Actor("admin", "admin")
 
 

@@ -6,12 +6,16 @@ feed is not told a second time: on the books would be -1.
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from common.config import Secret
+from provider.booking_events.cli import import_event_file
 from provider.stays.audit import find_differences
+from tests.support.feeds import event
 from tests.support.storefront import Guest
 
 DAY = timedelta(days=1)
@@ -26,22 +30,22 @@ async def held(guest: Guest, soon: date) -> Any:
 
 
 async def send(guest: Guest, status: int, night: date, minutes: int = 0) -> None:
-    event = {
+    body = {
         "hotel_id": 3,
         "event_timestamp": (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(),
         "status": status,
         "room_id": 17,
         "night_of_stay": night.isoformat(),
     }
-    assert (await guest.call("POST", "/events", json=event))[0].status_code == 201
+    assert (await guest.call("POST", "/events", json=body))[0].status_code == 201
 
 
 async def on_the_books(guest: Guest) -> dict[str, int]:
     """Bookings less cancellations of each night that has any difference, in the order of the nights."""
     _, found = await guest.get("/events?limit=1000")
     net: Counter[str] = Counter()
-    for event in found:
-        net[event["night_of_stay"]] += 1 if event["status"] == BOOKED else -1
+    for each in found:
+        net[each["night_of_stay"]] += 1 if each["status"] == BOOKED else -1
     return {night: number for night, number in sorted(net.items()) if number}
 
 
@@ -84,6 +88,39 @@ async def test_the_night_can_be_sold_and_cancelled_again(guest: Guest, held: Any
         assert answer.status_code == 200
         assert await on_the_books(guest) == nights(soon, 0, 1, 2)
         assert await conflicts(guest) == []
+
+
+async def test_a_cancellation_that_its_sender_repeats_counts_once(
+    guest: Guest, held: Any, soon: date, provider_url: Secret, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.csv"
+    cancellation = event(5, status=CANCELLED, hotel_id=3, room_id=17, night=(soon + DAY).isoformat())
+    path.write_text("\n".join([",".join(cancellation), ",".join(map(str, cancellation.values()))]))
+    assert await import_event_file(provider_url, path) == 0
+    assert await guest.cancel(held["reservation_id"]) == 204
+
+    assert await import_event_file(provider_url, path) == 0
+
+    _, held = await guest.reserve("suite", soon, 3)
+    assert await conflicts(guest) == []
+    assert await guest.cancel(held["reservation_id"]) == 204
+    assert await on_the_books(guest) == {}
+
+
+async def test_a_cancellation_that_counts_as_ours_is_noted_once(
+    guest: Guest, held: Any, soon: date, provider_db: asyncpg.Pool
+) -> None:
+    await send(guest, CANCELLED, soon + DAY)
+    noted = await provider_db.fetchval(
+        "SELECT array_agg(each)::text FROM watched_event AS each WHERE NOT by_storefront AND status = 2"
+    )
+    assert await guest.cancel(held["reservation_id"]) == 204
+
+    await provider_db.execute("SELECT note_events($1::text::watched_event[])", noted)
+
+    assert await provider_db.fetchval("SELECT count(*) FROM watched_event WHERE status = 2") == 3
+    _, held = await guest.reserve("suite", soon, 3)
+    assert await conflicts(guest) == []
 
 
 async def test_a_change_gives_the_night_up_and_takes_it_again(guest: Guest, held: Any, soon: date) -> None:

@@ -157,6 +157,9 @@ class House:
             )  # fmt: skip
         except asyncpg.ExclusionViolationError:
             return
+        except asyncpg.CheckViolationError:
+            assert not self.on_sale
+            return
         self.stays[self.stays.index(stay)] = to
 
 

@@ -18,7 +18,7 @@ from common.config import Secret
 from common.db.locks import ROOM_LINKS_LOCK, WATCHED_ROOMS_LOCK
 from common.web.resources import Application
 from provider.booking_events.cli import import_event_file
-from provider.stays.queries.properties import note_room_link
+from provider.stays.queries.properties import lock_properties, lock_room_links, note_room_link, select_conflicts
 from tests.support.citus import cluster_of_environment
 from tests.support.databases import waits_for_lock
 from tests.support.feeds import event
@@ -157,6 +157,44 @@ class TestOneProperty:
             assert not linking.done()
 
         answer, _ = await linking
+        assert answer.status_code == 200
+
+    async def test_requests_that_change_no_link_do_not_wait_for_those_who_store_events(
+        self, guest: Guest, new_guest: Callable[..., Guest], provider_db: asyncpg.Pool
+    ) -> None:
+        """And so nobody waits for them."""
+        stranger = new_guest()
+        await guest.create_property("suite", hotel_id=3, room_id=17)
+        await guest.create_property("hut")
+        link = {"hotel_id": 3, "room_id": 18}
+
+        async with provider_db.acquire() as other, other.transaction():
+            await other.execute("SELECT pg_advisory_xact_lock_shared($1)", WATCHED_ROOMS_LOCK)
+            answers = [
+                await stranger.call("PATCH", "/properties/suite", json=link),
+                await stranger.call("DELETE", "/properties/suite"),
+                await stranger.call("PATCH", "/properties/none", json=link),
+                await stranger.call("DELETE", "/properties/none"),
+                await guest.call("DELETE", "/properties/hut"),
+            ]
+
+        assert [answer.status_code for answer, _ in answers] == [403, 403, 404, 404, 204]
+
+    async def test_a_property_that_is_linked_while_it_is_deleted_leaves_no_link(
+        self, guest: Guest, provider_db: asyncpg.Pool
+    ) -> None:
+        await guest.create_property("suite")
+        await guest.create_property("other")
+        async with provider_db.acquire() as linker, linker.transaction():
+            await lock_room_links(linker)
+            await lock_properties(linker, "suite")
+            deleting = asyncio.create_task(guest.call("DELETE", "/properties/suite"))
+            await eventually(lambda: waits_for_lock(provider_db))
+            await linker.execute("UPDATE property SET hotel_id = 3, room_id = '17' WHERE property_id = 'suite'")
+            await note_room_link(linker, "suite")
+
+        assert (await deleting)[0].status_code == 204
+        answer, _ = await guest.call("PATCH", "/properties/other", json={"hotel_id": 3, "room_id": 17})
         assert answer.status_code == 200
 
 
@@ -595,6 +633,48 @@ class TestConflicts:
         assert found == expected
         assert (await guest.get("/conflicts?cursor=x"))[0].status_code == 400
         assert (await guest.get("/conflicts?limit=0"))[0].status_code == 400
+
+    async def test_nights_that_are_long_over_are_no_conflicts(
+        self, guest: Guest, hotel: Hotel, provider_db: asyncpg.Pool
+    ) -> None:
+        today = datetime.now(UTC).date()
+        await guest.create_property("suite")
+        await provider_db.execute(
+            "INSERT INTO reservation (property_id, arrival, departure, holder)"
+            " SELECT property_id, $1::date - 4, $1 + 2, holder FROM property",
+            today,
+        )
+        await guest.call("PATCH", "/properties/suite", json={"hotel_id": 3, "room_id": 17})
+        for days in (-4, -3, 0, 1):
+            await hotel(BOOKING, today + days * DAY)
+
+        assert [each["night"] for each in await conflicts(guest)] == [f"{today}", f"{today + DAY}"]
+
+    @pytest.mark.skipif(cluster_of_environment() is not None, reason="The nodes of a cluster have the plans.")
+    async def test_a_page_of_conflicts_reads_the_properties_of_the_holder_alone_and_ends_when_it_is_full(
+        self, guest: Guest, provider_db: asyncpg.Pool, soon: date
+    ) -> None:
+        await guest.create_property("suite")
+        holder = await provider_db.fetchval("SELECT holder FROM property")
+        async with provider_db.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "INSERT INTO property (property_id, description, holder)"
+                " SELECT 'p' || i, 'x', uuidv7() FROM generate_series(1, 20000) AS i"
+            )
+            await connection.execute("ANALYZE property")
+            statements: list[tuple[str, tuple[object, ...]]] = []
+            with connection.query_logger(lambda query: statements.append((query.query, query.args))):
+                for each in (holder, None):
+                    await select_conflicts(connection, each, ("", date.min, "", ""), soon, 10)
+                await eventually(lambda: len(statements) == 2)
+            plans = [
+                "\n".join(row[0] for row in await connection.fetch("EXPLAIN " + query, *values))
+                for query, values in statements
+            ]
+
+        assert "property_of_holder" in plans[0]
+        assert "Incremental Sort" in plans[1]
+        assert not any("Seq Scan on property" in plan for plan in plans)
 
 
 class TestLinking:

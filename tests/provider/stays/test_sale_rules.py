@@ -24,6 +24,11 @@ async def change(guest: Guest, property_id: str, **fields: object) -> int:
     return (await guest.call("PATCH", f"/properties/{property_id}", json=fields))[0].status_code
 
 
+async def change_reservation(guest: Guest, reservation: Any, **fields: object) -> int:
+    path = f"/reservations/{reservation['reservation_id']}"
+    return (await guest.call("PATCH", path, json=fields))[0].status_code
+
+
 class TestOnSale:
     async def test_a_property_that_is_not_on_sale_is_neither_found_nor_reserved(self, guest: Guest, soon: date) -> None:
         await guest.create_property("hut")
@@ -40,6 +45,17 @@ class TestOnSale:
         assert await guest.calendar("hut", soon, 4) == ["taken", "taken", "free", "free"]
         assert await guest.available(soon, 1) == []
         assert await guest.available(soon + 5 * DAY, 1) == ["hut"]
+
+    async def test_another_rule_of_the_table_does_not_pass_for_off_sale(
+        self, guest: Guest, soon: date, provider_db: asyncpg.Pool
+    ) -> None:
+        await guest.create_property("hut")
+        await provider_db.execute("ALTER TABLE reservation ADD CONSTRAINT short CHECK (departure - arrival < 3)")
+        _, held = await guest.reserve("hut", soon, 2)
+
+        answer, _ = await guest.reserve("hut", soon + 5 * DAY, 3)
+        assert answer.status_code == 500
+        assert await change_reservation(guest, held, nights=3) == 500
 
     async def test_a_property_can_begin_off_sale(self, guest: Guest, soon: date) -> None:
         await guest.create_property("hut", on_sale=False)
@@ -349,7 +365,8 @@ class TestDeletion:
     ) -> None:
         for number in range(6):
             name = await guest.create_property(f"p{number}", **link)
-            calls = [new_guest().reserve(name, soon, 1) for _ in range(5)]
+            # Each time another night: the feed keeps those of a room that were reserved.
+            calls = [new_guest().reserve(name, soon + number * DAY, 1) for _ in range(5)]
             calls.insert(number, guest.call("DELETE", f"/properties/{name}"))
             statuses = Counter(answer.status_code for answer, _ in await asyncio.gather(*calls))
             assert statuses in (

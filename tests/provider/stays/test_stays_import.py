@@ -1,15 +1,20 @@
 """`python -m provider import-stays`."""
 
+import re
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from common.config import Secret
-from common.csv_import import ImportOptions
+from common.csv_import import ImportOptions, ImportResult
+from common.db.pool import Connection
 from provider.booking_events.service import append_events
+from provider.hotel_rooms import NightEvent
 from provider.stays.cli import import_stays, reservations
+from provider.stays.cli.properties import import_properties
 from provider.stays.cli.rows import CHUNK_ROWS
 from provider.stays.queries.properties import note_room_link
 from tests.support.citus import cluster_of_environment
@@ -422,6 +427,61 @@ async def test_a_dry_run_reports_what_an_import_would_do_and_stores_nothing(
     ]
 
 
+async def test_a_failure_half_way_is_reported_with_what_was_stored_before_it(
+    provider_url: Secret,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reservations, "CHUNK_ROWS", 2)
+    files[1].write_text(RESERVATIONS.replace("2021-01-04,7", "2021-01-03,7"))
+    chunks = []
+
+    async def append(_: Connection, events: Sequence[NightEvent]) -> None:
+        chunks.append(events)
+        if len(chunks) == 2:
+            raise asyncpg.QueryCanceledError("canceling statement")
+
+    options = ImportOptions(rejected=tmp_path / "rejected.csv")
+    assert await import_stays.import_files(provider_url, *files, append, options) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "properties.csv: 3 stored, 0 already stored, 0 rejected",
+        "reservations.csv: 1 stored, 0 already stored, 1 rejected",
+    ]
+    assert "the import can be run again (canceling statement)" in captured.err
+    assert "line 3: overlaps" in captured.err
+    assert "reservations.csv,3,overlaps" in (tmp_path / "rejected.csv").read_text()
+
+
+async def test_a_dry_run_locks_few_properties_at_a_time_and_sees_what_an_import_would(
+    provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [f"p{number:04}" for number in range(1500)]
+    files[0].write_text("property_id,description\n" + "".join(f"{each},A hut\n" for each in [*ids, ids[0]]))
+    stays = [*(f"{each},2021-01-02,2\n" for each in ids), "p0000,2021-01-03,2\n", "none,2021-01-03,2\n"]
+    files[1].write_text("property_id,start_date,number_of_nights\n" + "".join(stays))
+    locks = []
+
+    async def append(connection: Connection, _: Sequence[NightEvent]) -> None:
+        locks.append(
+            await connection.fetchval("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode ~ 'Exclus'")
+        )
+
+    assert await import_stays.import_files(provider_url, *files, append, ImportOptions(dry_run=True)) == 1
+    assert max(locks) < CHUNK_ROWS + 50
+    dry = capsys.readouterr()
+    assert await provider_db.fetchval("SELECT count(*) FROM property") == 0
+    assert await import_files(provider_url, *files) == 1
+
+    wet = capsys.readouterr()
+    assert dry.out == re.sub(r"(\d+) stored", r"\1 would be stored", wet.out)
+    assert "line 1502: overlaps the stay from 2021-01-02 to 2021-01-04" in dry.err
+    assert dry.err == wet.err
+
+
 async def test_files_as_spreadsheets_write_them_are_imported(
     provider_url: Secret, provider_db: asyncpg.Pool, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -468,6 +528,18 @@ class TestRules:
         assert "Europe/Berlin" in zones
         assert await provider_db.fetchval("SELECT count(*) FROM reservation") == 1, "imports are facts, sold or not"
 
+    async def test_a_chunk_of_properties_needs_few_statements(self, provider_db: asyncpg.Pool) -> None:
+        """It holds the locks of its properties meanwhile."""
+        rows = [(line, f"p{line}", "A hut", 1, "Europe/Berlin", 2, 4, True) for line in range(2, 102)]
+        result, statements = ImportResult("properties.csv"), []
+        async with provider_db.acquire() as connection:
+            with connection.query_logger(lambda query: statements.append(query.query)):
+                await import_properties(connection, iter(rows), result)
+
+        assert (result.stored, result.changed) == (100, [])
+        assert len(statements) < 10
+        assert set((await rules_of(provider_db)).values()) == {(1, "Europe/Berlin", 2, 4, True)}
+
     async def test_a_dry_run_tells_what_would_change_and_a_run_changes_it_once(
         self,
         provider_url: Secret,
@@ -496,9 +568,12 @@ class TestRules:
         ]
         assert await rules_of(provider_db) == before
         assert await import_files(provider_url, *files) == 0
-        assert capsys.readouterr().out.splitlines()[0] == (
-            "properties.csv: 1 stored, 1 already stored, 2 changed, 0 rejected"
-        )
+        assert capsys.readouterr().out.splitlines()[:3] == [
+            "properties.csv: 1 stored, 1 already stored, 2 changed, 0 rejected",
+            "properties.csv: line 2: a: timezone from Europe/Berlin to Asia/Tokyo, max_guests from 4 to 6, "
+            "on_sale from yes to no",
+            "properties.csv: line 5: b: max_guests from none to 2, on_sale from no to yes",
+        ]
         changed = {"a": (1, "Asia/Tokyo", 2, 6, False), "b": (0, None, 1, 2, True), "c": (0, None, 3, None, True)}
         assert await rules_of(provider_db) == changed
         assert await provider_db.fetchval("SELECT description FROM property WHERE property_id = 'a'") == "A hut"

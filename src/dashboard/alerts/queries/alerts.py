@@ -113,7 +113,7 @@ async def select_firing_counts(db: Executor) -> dict[str, int]:
 async def delete_old_alerts(db: Executor, keep: timedelta, limit: int) -> int:
     """Delete up to `limit` alerts, and as many announcements, resolved longer ago than `keep`; returns how many.
 
-    What was announced of a resolved alert counts for an hour only.
+    The limit of announcements looks back an hour, so older ones of resolved alerts have no effect.
     """
     return await db.fetchval(
         """

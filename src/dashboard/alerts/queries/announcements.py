@@ -12,8 +12,8 @@ async def select_due_announcements(
 ) -> list[Announcement]:
     """The changes of state of a rule that the receiver does not know and that may be announced now.
 
-    A subject that is back in the state that was announced last has none, nor has one about which there were
-    `max_announcements` in the `period` before now.
+    Leaves out a subject whose state is the one that was announced last, and one that was announced `max_announcements`
+    times in the `period` before now.
     """
     rows = await db.fetch(
         """

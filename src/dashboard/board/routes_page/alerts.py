@@ -47,7 +47,8 @@ class AlertRow:
     """An alert as the page shows it.
 
     subject: the name of a product, or the subject itself. address: where a reader finds more about it; empty for a
-    product that was deleted. lasted: how long it fired, in words; empty while it fires.
+    product that was deleted. detail: empty for a reason that only operators may see. lasted: how long it fired, in
+    words; empty while it fires.
     """
 
     rule: str
@@ -92,7 +93,7 @@ def rows_of(alerts: Sequence[Alert], names: Mapping[str, str], *, for_operators:
             names.get(alert.subject, alert.subject) if alert.rule in CATALOG_RULES else alert.subject,
             _address_of(alert, names),
             alert.since,
-            "" if alert.rule in without_detail else alert.detail,
+            "" if alert.state == "firing" and alert.rule in without_detail else alert.detail,
             "" if alert.state == "firing" else duration_words((alert.at - alert.since) / timedelta(seconds=1)),
         )
         for alert in alerts

@@ -1,7 +1,10 @@
 """SQL of the alerts about marked products.
 
-A price that moves around its mark, or a stock that empties for a minute, does not end an alert: it goes on until it was
-over for HOLD.
+A price that moves around its mark, or a stock that empties for a minute, does not end an alert: it is resolved only
+when its condition has been false for HOLD.
+
+Refreshes go on between the query of what fires and that of the ends: a sentence about an end names the price of now,
+which may raise the alert again.
 """
 
 from collections.abc import Sequence
@@ -124,6 +127,9 @@ def _not_below(name: str, price: int | None, below: int | None) -> str:
         return f"{name}: the mark of its price was deleted."
     if price is None:
         return f"{name}: nothing is in stock any more."
+    if price < below:
+        mark = f"the mark of {_amount(below)}"
+        return f"{name}: the best price was not below {mark} a moment ago; it is {_amount(price)} now."
     return f"{name}: the best price is {_amount(price)}, no longer below the mark of {_amount(below)}."
 
 
@@ -132,7 +138,7 @@ def _no_longer_news(name: str, price: int | None, *, is_watched: bool) -> str:
         return f"{name}: its return into stock is no longer watched."
     if price is None:
         return f"{name} is sold out again."
-    return f"{name} has been in stock since before it was watched."
+    return f"{name} is in stock at {_amount(price)}; its next return raises an alert again."
 
 
 def _back_in_stock(name: str, price: int | None) -> str:

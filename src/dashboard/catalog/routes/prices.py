@@ -141,7 +141,9 @@ async def page_of_prices(
         points = await select_points(period, after, query.limit + 1)
         page, headers = page_and_link(points, query.limit, lambda last: (last.at,))
     else:
-        start = period.start if after is None else service.next_bucket(after, query.interval)
+        start = period.start
+        if after is not None:
+            start = max(start, service.next_bucket(after, query.interval))
         rest = Period(start, period.end, period.now)
         buckets = await select_buckets(rest, query.interval, query.limit + 1)
         page, headers = page_and_link(buckets, query.limit, lambda last: (last.at,))
@@ -151,7 +153,8 @@ async def page_of_prices(
 def decode_after(query: TrendQuery, period: Period) -> datetime | None:
     """The last point or bucket of the page before; None without a cursor.
 
-    Raises Invalid for a cursor after the period. The last bucket of a period has no further page.
+    A cursor before the period is followed by the first point or bucket of the period. After one beyond the period there
+    are no points; for buckets it raises Invalid, since the last bucket of a period has no further page.
     """
     if query.cursor is None:
         return None

@@ -103,15 +103,23 @@ async def update_erased(db: Executor, table_id: int, order_id: int) -> Order | N
 
 
 async def update_reasons_erased(db: Executor, topic: str, subject: str, order_id: int) -> None:
-    """Erase the reasons from the decisions on an order, which may quote its guest."""
+    """Erase the reasons, which may quote the guest, from the decisions on an order and from the provider's answers."""
     await db.execute(
         """
         UPDATE outbox
-           SET payload = payload - 'reason'
+           SET payload = payload - 'reason',
+               outcome = CASE jsonb_typeof(outcome) WHEN 'object' THEN outcome - 'decline_reason' ELSE outcome END
          WHERE subject = $2 AND topic = $1 AND (payload ->> 'order_id')::bigint = $3
         """,
         topic, subject, order_id,
     )  # fmt: skip
+
+
+async def select_is_erased(db: Executor, table_id: int, order_id: int) -> bool:
+    """Whether the guest of an order is erased."""
+    return await db.fetchval(
+        "SELECT erased_at IS NOT NULL FROM front_desk_order WHERE table_id = $1 AND id = $2", table_id, order_id
+    )
 
 
 async def update_decision(
@@ -157,9 +165,9 @@ async def update_delivered(db: Executor, table_id: int, order_id: int, number: i
 
 
 async def update_refused(db: Executor, table_id: int, order_id: int, number: int, refusal_reason: str) -> None:
-    """Take back the decision with this number, if it is the last one and not accepted, and what staff gave as reason.
+    """Take back the decision with this number and its reason, if it is the last one and was not accepted.
 
-    The order waits again, unless the provider says something else.
+    The order then waits, or has the status that the provider reported.
     """
     await db.execute(
         """

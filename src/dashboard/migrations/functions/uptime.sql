@@ -52,8 +52,8 @@ $$;
 
 -- The shifts of stores on the local days that may reach into the time between two instants, as they are: they may
 -- overlap, touch, or end before they begin where the clock changes. whole_day: the bit of the weekday, if the row of
--- hours is of a whole day and has always been valid. A row of hours without such a day has a row without instants. A
--- store without hours has one row, with has_hours = FALSE.
+-- hours is of a whole day and has always been valid. A row of hours that matches no day of the span yields one row
+-- with null instants. A store without hours has one row, with has_hours = FALSE.
 --
 -- On days near a change of the clock each opening is resolved by the time zone; on all others it is an offset from
 -- midnight, which is several times faster.

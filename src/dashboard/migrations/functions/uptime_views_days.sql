@@ -253,8 +253,8 @@ AS $$
     SELECT CASE WHEN isfinite(moment) THEN opening_instant(date_trunc('day', moment AT TIME ZONE zone), zone) END
 $$;
 
--- The instant before which polls at or after a local midnight change figures of days before it, as days_hold_until
--- tells: the closing after that midnight, or infinity if no poll before it counts. Null if none does.
+-- Until when polls at or after a local midnight can still change figures of days before it, as days_hold_until tells:
+-- up to the closing after that midnight; infinity if no poll before it counts; null if they cannot.
 CREATE OR REPLACE FUNCTION days_change_until(of_store text, midnight timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -270,7 +270,8 @@ AS $$
       FROM (SELECT days_hold_until(of_store, midnight) AS until OFFSET 0) AS held
 $$;
 
--- The same of stores; only those without a poll in the eight days before that rules a change out are looked at closely.
+-- The same of stores. days_change_until is called only for those for which no poll of the last eight days rules a
+-- change out.
 CREATE OR REPLACE FUNCTION stores_days_change_until(of_stores text [], midnight timestamptz)
 RETURNS TABLE (store_id text, until timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -390,7 +391,7 @@ AS $$
               JOIN store AS named ON named.store_id = changed.store_id
           ) AS held
          WHERE store.store_id = held.store_id
-           AND store.days_made_on IS NOT NULL
+           AND (store.days_until IS NOT NULL OR store.days_made_on IS NOT NULL)
            AND (held.until IS NULL OR held.until < store.days_until)
         RETURNING store.store_id, store.days_until, zone_of(store.timezone) AS zone
     )

@@ -130,7 +130,11 @@ class DaySpan(NamedTuple):
 
 
 class FleetMark(NamedTuple):
-    """What tells one state of the stores from another: the newest import that changed any, and the newest report."""
+    """Differs from an earlier one when what is known of the stores may differ.
+
+    stores: those that were ever polled. version: the newest import that changed any. reported_at: when the newest
+    report on all was complete.
+    """
 
     stores: int
     version: int | None

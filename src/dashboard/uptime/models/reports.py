@@ -31,19 +31,22 @@ ReportColumns = Literal["source", "full"]
 
 @dataclass(frozen=True)
 class ChosenStores:
-    """The stores of a report: these, those of a group, or all. Only one of the two is given."""
+    """The stores of a report: these, those of a group, or all. Only one of the two is given.
+
+    store_ids: in order, each once, so that the same stores have the same key.
+    """
 
     store_ids: Sequence[str] | None = None
     group: str | None = None
 
     @property
     def key(self) -> str:
-        """The same for the same stores, however they are written; empty for all."""
+        """The same for the same stores, different for others; empty for all."""
         if self.group is not None:
             return f"group {self.group}"
         if self.store_ids is None:
             return ""
-        joined = "\0".join(sorted(set(self.store_ids)))
+        joined = "\0".join(self.store_ids)
         return f"stores {hashlib.sha256(joined.encode()).hexdigest()}"
 
 
@@ -124,7 +127,7 @@ class ReportRow(msgspec.Struct, frozen=True):
     group: str | msgspec.UnsetType | None = msgspec.UNSET
     """The group by which people choose stores."""
     state: StoreState | msgspec.UnsetType = msgspec.UNSET
-    """Its state at the end of the windows."""
+    """Its state at the end of the windows, or when the report was made if they end later."""
 
 
 class RequestedReport(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""SQL of what somebody must hear of: stores that are down, and a collector that is silent."""
+"""SQL of the alerts about stores that are down, and about a collector that is silent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from asyncpg import Record
 
 from common.alerts import Firing
 from common.db.pool import Executor
-from common.instants import format_instant
+from common.instants import format_minute
 from dashboard.uptime.queries.stores import POLL_COVERAGE
 
 COLLECTOR = "collector"
@@ -59,7 +59,7 @@ async def select_stores_down(
                     AND looked_at.polled_at > $1::timestamptz - INTERVAL '48 hours'
                 )
         ), judged AS MATERIALIZED (
-            SELECT suspected.store_id, suspected.polled_at, suspected.fires, recent.number, recent.active, recent.since
+            SELECT suspected.store_id, suspected.fires, recent.number, recent.active, recent.first_at, recent.last_at
               FROM suspected
               JOIN open_time(
                        array(SELECT store_id FROM suspected),
@@ -68,7 +68,8 @@ async def select_stores_down(
                    ) AS hours
                 ON hours.store_id = suspected.store_id
              CROSS JOIN LATERAL (
-                SELECT count(*) AS number, count(*) FILTER (WHERE counted.active) AS active, min(polled_at) AS since
+                SELECT count(*) AS number, count(*) FILTER (WHERE counted.active) AS active,
+                       min(polled_at) AS first_at, max(polled_at) AS last_at
                   FROM (
                     SELECT poll.active, poll.polled_at
                       FROM store_poll AS poll
@@ -86,14 +87,14 @@ async def select_stores_down(
                     AND NOT is_stale(suspected.store_id, suspected.polled_at, hours.open, $1)
                 )
         )
-        SELECT store_id, polled_at, number, active, since
+        SELECT store_id, number, active, first_at, last_at
           FROM judged
          WHERE CASE WHEN number = $3 AND active IN (0, $3) THEN active = 0
                     WHEN NOT fires AND active > 0 THEN FALSE
                     ELSE is_down_by_runs(store_id, $1, $3::integer)
                END
          UNION ALL
-        SELECT store_id, polled_at, NULL, NULL, NULL
+        SELECT store_id, NULL, NULL, NULL, NULL
           FROM looked_at
          WHERE fires AND polled_at <= $4
          ORDER BY store_id
@@ -106,37 +107,108 @@ async def select_stores_down(
     return [
         before.found[row["store_id"]]
         if before is not None and row["number"] is None
-        else Firing(row["store_id"], _store_detail(row, polls))
+        else Firing(row["store_id"], _store_detail(row))
         for row in rows
     ]
 
 
-def _store_detail(row: Record, polls: int) -> str:
+def _store_detail(row: Record) -> str:
+    if row["number"] == 0:
+        return "It was down, and was not polled in open time in the last two days."
+    if row["number"] == 1:
+        state = "up again" if row["active"] else "down"
+        return f"Its last poll in open time, at {format_minute(row['last_at'])}, found it {state}."
     if row["active"]:
         return f"{row['active']} of its last {row['number']} polls in open time found it up again."
-    if row["number"] < polls:
-        return f"It is down; its last poll was at {format_instant(row['polled_at'])}."
     return (
         f"Its last {row['number']} polls in open time found it down, the first of them at "
-        f"{format_instant(row['since'])}."
+        f"{format_minute(row['first_at'])}."
     )
 
 
+async def select_ends_down(db: Executor, now: datetime, stores: Sequence[str], polls: int) -> dict[str, str]:
+    """How the alerts about stores that were down ended, by store: what its last poll in open time found.
+
+    Later polls, or a correction of polls, hours or closures, may have ended an alert: what is said is true of both.
+    polls: how many in a row an alert needs.
+    """
+    rows = await db.fetch(
+        """
+        WITH last AS MATERIALIZED (
+            SELECT hours.store_id,
+                   coalesce(
+                       -- For all stores at once; those without such a poll in two days are searched one by one.
+                       (
+                           SELECT max(poll.polled_at)
+                             FROM store_poll AS poll
+                            WHERE poll.store_id = hours.store_id
+                              AND poll.polled_at <= $1
+                              AND poll.polled_at > $1::timestamptz - INTERVAL '48 hours'
+                              AND poll.polled_at <@ hours.open
+                       ),
+                       last_counted_poll(hours.store_id, $1::timestamptz + INTERVAL '1 microsecond')
+                   ) AS polled_at
+              FROM open_time(
+                       $2::text[],
+                       $1::timestamptz - INTERVAL '48 hours',
+                       $1::timestamptz + INTERVAL '1 microsecond'
+                   ) AS hours
+        )
+        SELECT store_id, polled_at, poll.active
+          FROM last
+          JOIN store_poll AS poll USING (store_id, polled_at)
+        """,
+        now,
+        stores,
+    )
+    found = {row["store_id"]: _end_of_store(row["polled_at"], polls, is_up=row["active"]) for row in rows}
+    return dict.fromkeys(stores, "None of its polls is in its open time any more.") | found
+
+
+def _end_of_store(polled_at: datetime, polls: int, *, is_up: bool) -> str:
+    last = f"Its last poll in open time, at {format_minute(polled_at)}, found it"
+    return f"{last} up." if is_up else f"{last} down; an alert needs {polls} in a row."
+
+
 SILENCE_MAY_BEGIN = timedelta(hours=48)
-"""How long after a silence becomes one it may begin to fire; later the polls are those of an old file."""
+"""A silence that is already longer than this does not begin to fire: the polls come from an old file."""
 
 
 async def select_silent_collector(
     db: Executor, now: datetime, firing: Sequence[str], pull_interval: timedelta
 ) -> list[Firing]:
-    """Whether no store at all was polled for so long that it is a gap; the next poll of any store ends it.
+    """Whether no store at all has been polled for so long that it is a gap.
 
-    pull_interval: how often polls are pulled, and by how much the newest one may be older for that; zero if none are.
-    firing: the collector, if it was silent at the last look. It begins to be silent within SILENCE_MAY_BEGIN, and where
-    nothing is pulled it is not silent for longer either: nobody sends polls any more. Nothing fires before the first
-    poll of the fleet.
+    pull_interval: how often polls are pulled, and so how much older the newest poll may be; zero if none are pulled.
+    firing: the collector, if it was silent at the last look. The alert begins within SILENCE_MAY_BEGIN. It ends with
+    the next poll of any store; where none are pulled, also after SILENCE_MAY_BEGIN, for nobody sends polls any more.
+    Nothing fires before the first poll of the fleet.
     """
-    newest: datetime | None = await db.fetchval(
+    newest = await _select_newest_poll(db, now)
+    if newest is None:
+        return []
+    silent_for = _silent_for(newest, now, pull_interval)
+    goes_on = bool(firing) and pull_interval > timedelta()
+    if silent_for < timedelta() or (silent_for >= SILENCE_MAY_BEGIN and not goes_on):
+        return []
+    return [Firing(COLLECTOR, f"No store has been polled since {format_minute(newest)}.")]
+
+
+async def select_end_of_silence(db: Executor, now: datetime, pull_interval: timedelta) -> str:
+    """How the alert about a silent collector ended; pull_interval as in `select_silent_collector`."""
+    newest = await _select_newest_poll(db, now)
+    if newest is None:
+        return "No polls are stored any more."
+    if _silent_for(newest, now, pull_interval) < timedelta():
+        return f"The newest poll of all stores is from {format_minute(newest)}."
+    return (
+        f"No store has been polled since {format_minute(newest)}. While no polls are pulled, the alert ends after two "
+        "days."
+    )
+
+
+async def _select_newest_poll(db: Executor, now: datetime) -> datetime | None:
+    return await db.fetchval(
         """
         SELECT least(last_polled_at, $1)
           FROM poll_span
@@ -146,10 +218,8 @@ async def select_silent_collector(
         """,
         now,
     )
-    if newest is None:
-        return []
-    silent_for = now - newest - POLL_COVERAGE - pull_interval
-    goes_on = firing and pull_interval
-    if silent_for < timedelta() or (silent_for >= SILENCE_MAY_BEGIN and not goes_on):
-        return []
-    return [Firing(COLLECTOR, f"No store has been polled since {format_instant(newest)}.")]
+
+
+def _silent_for(newest: datetime, now: datetime, pull_interval: timedelta) -> timedelta:
+    """For how long stores have not been polled, beyond the time for which that is no gap; negative within it."""
+    return now - newest - POLL_COVERAGE - pull_interval

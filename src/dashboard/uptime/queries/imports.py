@@ -317,7 +317,8 @@ async def replace_staged_hours(db: Executor) -> LoadOutcome:
             UPDATE store
                SET days_until = NULL, days_made_on = NULL
               FROM changed
-             WHERE store.store_id = changed.store_id AND store.days_made_on IS NOT NULL
+             WHERE store.store_id = changed.store_id
+               AND (store.days_until IS NOT NULL OR store.days_made_on IS NOT NULL)
         )
         SELECT (
                    SELECT count(*)
@@ -347,7 +348,7 @@ async def upsert_staged_timezones(db: Executor, *, with_groups: bool) -> int:
             SELECT store_id
               FROM wanted
               JOIN store USING (store_id)
-             WHERE store.timezone IS DISTINCT FROM wanted.timezone AND store.days_made_on IS NOT NULL
+             WHERE store.timezone IS DISTINCT FROM wanted.timezone
         ), forgotten AS (
             DELETE FROM store_recent_day AS kept USING moved WHERE kept.store_id = moved.store_id
         ), stored AS (

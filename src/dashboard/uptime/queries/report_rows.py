@@ -1,4 +1,4 @@
-"""SQL of the content of reports: their rows, as the source has them or with all columns, and what the latter need."""
+"""SQL of the content of reports: their rows, as the source has them, and the details that full columns need."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
@@ -121,8 +121,13 @@ async def lock_report_details(db: Connection, report_id: UUID) -> None:
     await db.execute("SELECT pg_advisory_xact_lock($1, uuid_hash($2))", UPTIME_REPORT_LOCK, report_id)
 
 
-async def insert_report_details(db: Executor, report_id: UUID, as_of: datetime, stores: Sequence[str]) -> None:
-    """Insert what full columns have beside the rows of a report, on some of its stores, as of its end."""
+async def insert_report_details(
+    db: Executor, report_id: UUID, as_of: datetime, known: datetime, stores: Sequence[str]
+) -> None:
+    """Insert the details of a report on some of its stores: coverage, state, time zone and group, for full columns.
+
+    known: polls after it are ignored, as in the rows; the state is the one at that instant.
+    """
     await db.execute(
         f"""
         INSERT INTO uptime_report_detail (
@@ -140,12 +145,12 @@ async def insert_report_details(db: Executor, report_id: UUID, as_of: datetime, 
           ) AS since
          CROSS JOIN LATERAL open_time($3, since.week, $2) AS hours
           JOIN store ON store.store_id = hours.store_id
-          JOIN store_states($3, $2) AS states ON states.store_id = hours.store_id
+          JOIN store_states($3, $5) AS states ON states.store_id = hours.store_id
          CROSS JOIN LATERAL (
             SELECT hours.open * tstzmultirange(tstzrange(since.week, $2)) AS open OFFSET 0
           ) AS cut
          CROSS JOIN LATERAL (
-            SELECT cut.open - unobserved(hours.store_id, cut.open, $4, $2) AS covered OFFSET 0
+            SELECT cut.open - unobserved(hours.store_id, cut.open, $4, $5) AS covered OFFSET 0
           ) AS observed
          CROSS JOIN LATERAL ({window_lengths("observed.covered")}) AS seen
          CROSS JOIN LATERAL ({window_lengths("cut.open")}) AS whole
@@ -155,7 +160,13 @@ async def insert_report_details(db: Executor, report_id: UUID, as_of: datetime, 
         as_of,
         stores,
         POLL_COVERAGE,
+        known,
     )
+
+
+async def select_report_known(db: Executor, report_id: UUID) -> datetime:
+    """The instant after which the rows of a complete report ignore polls."""
+    return await db.fetchval("SELECT known_until FROM uptime_report WHERE report_id = $1", report_id)
 
 
 async def select_report_stores(db: Executor, report_id: UUID) -> list[str]:

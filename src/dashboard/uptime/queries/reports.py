@@ -23,9 +23,9 @@ async def upsert_report(
 ) -> UUID:
     """Request a report; returns `report_id`, or the id of a running one of the same stores, `as_of` and data version.
 
-    for_lists: it is for the lists of stores, which replace it. with_details: make what full columns need with it. Does
-    not wait for the transaction that makes the running report. Repeated when another request was inserted at the same
-    time, which the statement's snapshot does not show.
+    for_lists: it is for the lists of stores, which replace it. with_details: also make the details, which full columns
+    need. Does not wait for the transaction that makes the running report. Repeated when another request was inserted at
+    the same time, which the statement's snapshot does not show.
     """
     requested_id = None
     while requested_id is None:
@@ -222,13 +222,17 @@ async def insert_report_rows(
     )
 
 
-async def update_report_complete(db: Executor, report_id: UUID, as_of: datetime | None) -> int:
-    """Mark a report complete, with the version of the data that its transaction sees; returns the number of stores."""
+async def update_report_complete(db: Executor, report_id: UUID, as_of: datetime | None, known: datetime | None) -> int:
+    """Mark a report complete, with the version of the data that its transaction sees; returns the number of stores.
+
+    known: the instant after which polls were ignored. Both are None for a report without any poll.
+    """
     return await db.fetchval(
         """
         UPDATE uptime_report
            SET status = 'complete',
                as_of = $2,
+               known_until = $3,
                data_version = (SELECT coalesce(max(import_id), 0) FROM store_import WHERE changed),
                stores = (SELECT count(*) FROM uptime_report_row WHERE report_id = $1),
                finished_at = clock_timestamp(),
@@ -238,6 +242,7 @@ async def update_report_complete(db: Executor, report_id: UUID, as_of: datetime 
         """,
         report_id,
         as_of,
+        known,
     )
 
 

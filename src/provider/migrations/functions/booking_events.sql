@@ -220,11 +220,13 @@ CREATE OR REPLACE FUNCTION store_staged_events() RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    is_on_cluster CONSTANT boolean := is_distributed('booking_event');
     number_of_stored bigint := 0;
     stored_id bigint;
+    stored_ids bigint[] := '{}';
     watched watched_event[];
 BEGIN
-    IF is_distributed('booking_event') THEN
+    IF is_on_cluster THEN
         PERFORM pg_advisory_xact_lock_shared(7240911006);
         SET LOCAL citus.multi_shard_modify_mode TO sequential;
     END IF;
@@ -238,10 +240,11 @@ BEGIN
         RETURNING id
     LOOP
         number_of_stored := number_of_stored + 1;
+        IF is_on_cluster THEN
+            stored_ids := stored_ids || stored_id;
+        END IF;
     END LOOP;
-    IF is_distributed('booking_event') AND EXISTS (
-        SELECT FROM staged_event JOIN watched_room USING (hotel_id)
-    ) THEN
+    IF is_on_cluster AND EXISTS (SELECT FROM staged_event JOIN watched_room USING (hotel_id)) THEN
         SELECT array_agg(ROW(
                    stored.hotel_id, room_key, stored.night_of_stay, stored.by_storefront, stored.event_timestamp,
                    stored.id, stored.status
@@ -249,7 +252,7 @@ BEGIN
           INTO watched
           FROM booking_event AS stored
           JOIN watched_room USING (hotel_id)
-         WHERE stored.id = ANY (ARRAY(SELECT id FROM staged_event))
+         WHERE stored.id = ANY (stored_ids)
            AND room_key = lower(stored.room_id COLLATE "C");
         IF watched IS NOT NULL THEN
             PERFORM note_events(watched);

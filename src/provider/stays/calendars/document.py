@@ -28,18 +28,19 @@ class NotACalendarError(Exception):
 def read_series(document: bytes) -> tuple[int, list[tuple[str, list[icalendar.Event]]]]:
     """The number of events, and the events of each UID. Raises NotACalendarError."""
     text = without_other_components(normalised(document))
-    if not text[:15].upper() == b"BEGIN:VCALENDAR":
+    in_capitals = text.upper()
+    if not in_capitals.startswith(b"BEGIN:VCALENDAR"):
         raise NotACalendarError("is not an iCalendar file")
     tzp.use_default()  # forgets the time zones that documents before this one have defined
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
-        if b"BEGIN:VTIMEZONE" in text[text.find(b"BEGIN:VEVENT") :]:
+        if b"BEGIN:VTIMEZONE" in in_capitals[in_capitals.find(b"BEGIN:VEVENT") :]:
             calendars = icalendar.Calendar.from_ical(text, multiple=True)  # now all time zones are known
     except UNREADABLE as error:
         raise NotACalendarError(f"is not a valid iCalendar file: {str(error)[:200]}") from None
-    if not calendars or not text[-13:].upper() == b"END:VCALENDAR":
+    if not calendars or not in_capitals.endswith(b"END:VCALENDAR"):
         raise NotACalendarError("is cut off")
-    if b"BEGIN:VFREEBUSY" in text and b"BEGIN:VEVENT" not in text:
+    if b"BEGIN:VFREEBUSY" in in_capitals and b"BEGIN:VEVENT" not in in_capitals:
         raise NotACalendarError("has free and busy times instead of events")
     groups: dict[str, list[icalendar.Event]] = defaultdict(list)
     number = 0
@@ -59,8 +60,8 @@ def normalised(document: bytes) -> bytes:
     if b"\n" not in text:
         text = text.replace(b"\r", b"\n")
     text = text.replace(b"\r\r\n", b"\r\n")
-    before, end, after = text.rpartition(b"\nEND:VCALENDAR")
-    return text if b"BEGIN:" in after else before + end
+    *_, after = text.upper().rpartition(b"\nEND:VCALENDAR")  # names of components may have small letters
+    return text if b"BEGIN:" in after else text[: len(text) - len(after)]
 
 
 def without_other_components(text: bytes) -> bytes:

@@ -59,8 +59,8 @@ async def create_link(
 
     Raises NotFound, Forbidden for a property of another holder, and Conflict when it has MAX_LINKS links.
     """
+    await lock_properties(connection, property_id)  # from here on nobody deletes it
     await require_own_property(connection, property_id, holder)
-    await lock_properties(connection, property_id)
     link = await queries.insert_link(connection, property_id, new, digest, MAX_LINKS)
     if link is None:
         raise Conflict(f"The property has {MAX_LINKS} calendar links; revoke one first.", code="too_many_links")

@@ -5,7 +5,9 @@
   and the 2nd. Times without a zone are in that zone. Every event has at least one night: a night too many off sale
   costs less than one that is sold twice.
 - An event from midnight to midnight is an all-day one, as many sites write it: it has the nights from its first date to
-  its last as written, in whichever time zone. An end at 23:59 is the midnight after it.
+  its last as written, in whichever time zone. An end at 23:59 is the midnight after it. So is one from midnight to
+  midnight in UTC: a stay that really begins and ends at that moment, as at 20:00 in New York, has other nights there,
+  but sites that write whole days in this way are many, and the nights of both readings would be one too many for each.
 - Events that are cancelled (STATUS:CANCELLED) or take no time (TRANSP:TRANSPARENT) have none.
 - The property's own events that come back from another site are ignored: its reservations would be in conflict with
   themselves, and a night that was given up would never become free.
@@ -164,7 +166,11 @@ def span_of(event: Mapping[str, Any], zone: ZoneInfo) -> tuple[date, date]:
 
 
 def is_midnight(moment: date | datetime, event: Mapping[str, Any]) -> bool:
-    """Whether a time is midnight where it was written. Of a calendar with a time zone of its own, UTC is not that."""
+    """Whether a time is midnight where it was written.
+
+    In a calendar that names a time zone (X-WR-TIMEZONE), times in UTC were converted by the site, so midnight in UTC
+    does not count.
+    """
     if not isinstance(moment, datetime) or moment.hour or moment.minute:
         return False
     is_utc = moment.tzinfo is not None and moment.utcoffset() == timedelta(0)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -32,6 +33,7 @@ from provider.stays.models.calendars import CalendarSource, DueSource, HeldNight
 from provider.stays.models.clock import MAX_DAYS_AHEAD
 from provider.stays.queries import calendar_sources as queries
 from provider.stays.queries import properties
+from provider.stays.service.rights import require_own_property
 
 log = structlog.get_logger()
 
@@ -64,13 +66,17 @@ async def measure_sources(db: Executor) -> None:
     NIGHTS_HELD.set(await queries.select_number_of_held_nights(db))
 
 
-async def put_source(db: asyncpg.Pool, property_id: str, name: str, url: str) -> tuple[CalendarSource, bool]:
+async def put_source(
+    db: asyncpg.Pool, property_id: str, name: str, url: str, holder: UUID | None
+) -> tuple[CalendarSource, bool]:
     """Add a source, or give it an address, and let it be read soon; returns it, and whether it is new.
 
-    Raises Conflict when the property has MAX_SOURCES other sources.
+    holder: None for the administrator. Raises NotFound, Forbidden for a property of another holder, and Conflict when
+    it has MAX_SOURCES other sources.
     """
     async with transaction(db) as connection:
-        await properties.lock_properties(connection, property_id)
+        await properties.lock_properties(connection, property_id)  # from here on nobody deletes it
+        await require_own_property(connection, property_id, holder)
         is_new = not await queries.update_source(connection, property_id, name, url)
         if is_new:
             if await queries.count_sources(connection, property_id) >= MAX_SOURCES:

@@ -6,7 +6,7 @@ reported. Rows that were imported before are skipped, also when their stays were
 can be repeated. The stays of a hotel's room enter the feed in the same transaction.
 """
 
-from contextlib import nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.config import Secret
@@ -20,12 +20,13 @@ from common.csv_import import (
     print_error,
     rejected_writer,
 )
-from common.db.pool import connect_with, rolled_back
+from common.db.pool import connect_with
 from common.db.time_limits import IMPORT_TIMEOUTS
 from common.text_blocks import DamagedFileError
+from provider.stays.cli.dry_run import rows_by_property, try_rows
 from provider.stays.cli.properties import import_properties
 from provider.stays.cli.reservations import import_reservations
-from provider.stays.cli.rows import PROPERTY, RESERVATION, rejected_rows
+from provider.stays.cli.rows import PROPERTY, RESERVATION, read_rows, rejected_rows
 from provider.stays.service.feed_events import AppendEvents
 
 
@@ -34,34 +35,46 @@ async def import_files(
 ) -> int:
     """Load both files and print a report of each; returns the exit status.
 
-    It is 1 if any row was rejected, or if neither file has a row that was taken. append: stores the events of stays in
-    hotels' rooms. A dry run is one transaction that is rolled back: it must end within its time limit.
+    It is 1 if any row was rejected, if neither file has a row that was taken, or after a failure, with which the report
+    says what was stored before it. append: stores the events of stays in hotels' rooms. A dry run reads both files into
+    memory.
     """
     results = [ImportResult(properties.name), ImportResult(reservations.name)]
     connection = await connect_with(url, "provider-import", IMPORT_TIMEOUTS)
-    path = properties
+    path, failed = properties, 0
     try:
-        async with rolled_back(connection) if options.dry_run else nullcontext():
-            await import_properties(connection, properties, results[0])
+        try:
+            property_rows = read_rows(properties, PROPERTY, results[0])
+            if options.dry_run:
+                by_property = rows_by_property(property_rows)
+            else:
+                await import_properties(connection, property_rows, results[0])
             path = reservations
-            await import_reservations(connection, reservations, results[1], append)
+            reservation_rows = read_rows(reservations, RESERVATION, results[1])
+            if options.dry_run:
+                await try_rows(connection, by_property, rows_by_property(reservation_rows), results, append)
+            else:
+                await import_reservations(connection, reservation_rows, results[1], append)
+        except NOT_STORED as error:
+            failed = print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
         if options.rejected is not None:
-            with rejected_writer(options.rejected) as write:
-                for each, result, columns in (
-                    (properties, results[0], PROPERTY),
-                    (reservations, results[1], RESERVATION),
-                ):
-                    for line in rejected_rows(each, result, columns):
-                        write(each.name, line)
+            write_rejected(options.rejected, properties, reservations, results)
     except (CsvHeaderError, DamagedFileError) as error:
-        return print_error(f"{path}: {error}")
+        failed = print_error(f"{path}: {error}")
     except CANNOT_OPEN as error:
-        return print_error(f"{error.filename or path}: {error.strerror}")
-    except NOT_STORED as error:
-        return print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
+        failed = print_error(f"{error.filename or path}: {error.strerror}")
     finally:
         await connection.close()
     for result in results:
-        result.report(dry_run=options.dry_run)
+        if not failed or result.has_rows or result.rejected:
+            result.report(dry_run=options.dry_run)
     has_rows = any(result.has_rows for result in results)
-    return 1 if any(result.rejected for result in results) or not has_rows else 0
+    return 1 if failed or any(result.rejected for result in results) or not has_rows else 0
+
+
+def write_rejected(target: Path, properties: Path, reservations: Path, results: Sequence[ImportResult]) -> None:
+    """Write the rejected rows of both files, with their texts, to a new CSV file. Raises OSError."""
+    with rejected_writer(target) as write:
+        for path, columns, result in zip((properties, reservations), (PROPERTY, RESERVATION), results, strict=True):
+            for line in rejected_rows(path, result, columns):
+                write(path.name, line)

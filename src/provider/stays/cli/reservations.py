@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -10,7 +9,7 @@ import asyncpg
 from common.csv_import import ImportResult, RejectedLine
 from common.limits import LATEST_NIGHT
 from provider.hotel_rooms import BOOKING
-from provider.stays.cli.rows import CHUNK_ROWS, RESERVATION, Row, read_rows
+from provider.stays.cli.rows import CHUNK_ROWS, Row
 from provider.stays.models.reservations import ImportedStay, Refusal
 from provider.stays.queries import imports as queries
 from provider.stays.queries.properties import share_room_events
@@ -21,10 +20,11 @@ CHUNK_NIGHTS = 20_000
 
 
 async def import_reservations(
-    connection: asyncpg.Connection, path: Path, result: ImportResult, append: AppendEvents
+    connection: asyncpg.Connection, rows: Iterator[Row], result: ImportResult, append: AppendEvents
 ) -> None:
+    """Store the reservations of rows in chunks, each in a transaction of its own; say why others are not stored."""
     lines: dict[UUID | None, int] = {}  # of the file, by the reservation that each became
-    for chunk in chunks_by_nights(read_rows(path, RESERVATION, result)):
+    for chunk in chunks_by_nights(rows):
         possible = []
         for row in chunk:
             line, _, arrival, nights = row

@@ -185,6 +185,11 @@ async def update_content(
     )  # fmt: skip
 
 
+async def update_sources_to_read_anew(connection: Connection, property_id: str) -> None:
+    """Let the sources of a property be read as a whole next time, also if their documents have not changed."""
+    await connection.execute("UPDATE calendar_source SET content_since = NULL WHERE property_id = $1", property_id)
+
+
 async def select_source_states(db: Executor) -> dict[str, int]:
     """How many sources are `ok`, `failing` or `unread`."""
     rows = await db.fetch(

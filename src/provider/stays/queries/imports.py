@@ -30,6 +30,27 @@ async def select_rules(connection: Connection, property_ids: Sequence[str]) -> d
     return {row["property_id"]: dict(row) for row in rows}
 
 
+async def update_rules(connection: Connection, rules: Sequence[dict[str, Any]]) -> None:
+    """Give properties the columns that a file may set, as `select_rules` returns them. The caller has locked them."""
+    await connection.execute(
+        """
+        UPDATE property
+           SET turnover_days = wanted.turnover_days,
+               timezone = wanted.timezone,
+               min_nights = wanted.min_nights,
+               max_guests = wanted.max_guests,
+               on_sale = wanted.on_sale
+          FROM unnest($1::text[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::boolean[])
+            AS wanted (property_id, turnover_days, timezone, min_nights, max_guests, on_sale)
+         WHERE property.property_id = wanted.property_id
+        """,
+        *(
+            [each[name] for each in rules]
+            for name in ("property_id", "turnover_days", "timezone", "min_nights", "max_guests", "on_sale")
+        ),
+    )
+
+
 async def insert_reservations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[ImportedStay]:
     """Store the reservations whose nights are free and that were not imported before, and return them.
 

@@ -97,6 +97,13 @@ async def select_has_reservations(connection: Connection, property_id: str) -> b
     return await connection.fetchval("SELECT EXISTS (SELECT 1 FROM reservation WHERE property_id = $1)", property_id)
 
 
+async def select_is_linked(db: Executor, property_id: str) -> bool:
+    """Whether the property is a hotel's room."""
+    return await db.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM property WHERE property_id = $1 AND hotel_id IS NOT NULL)", property_id
+    )
+
+
 async def delete_room_link(connection: Connection, property_id: str) -> None:
     """Forget that a room is this property. The caller has locked all links."""
     await connection.execute("DELETE FROM linked_room WHERE property_id = $1", property_id)
@@ -181,69 +188,77 @@ async def update_linked_stays(connection: Connection, property_id: str) -> list[
 
 
 async def select_conflicts(
-    db: Executor, holder: UUID | None, after: tuple[str, date, str, str], limit: int
+    db: Executor, holder: UUID | None, after: tuple[str, date, str, str], since: date, limit: int
 ) -> list[NightConflict]:
     """Up to `limit` nights that a reservation holds and that others have too, or have cancelled, after a position.
 
     Others have a night if the feed has booked it for them (feed), or if the calendar of another site has an event on it
     (calendar). Others have cancelled it (feed_cancellation) if the last event that they sent is a cancellation, and the
     feed has no more bookings than cancellations of the night. By property, night, kind and source; the position is
-    these four. holder: only of the properties of this holder; None: of all.
+    these four. Nights before `since` are left out. holder: only of the properties of this holder; None: of all.
+
+    The nights are found property by property, so that the search ends when it has found `limit`.
     """
+    # Not "$1 IS NULL OR": a plan for both would read the properties of all holders.
+    is_of_holder = "$1::uuid IS NULL" if holder is None else "property.holder = $1"
     rows = await db.fetch(
-        """
-        SELECT kind, property_id, reservation_id, night, hotel_id, room_id, event_id, source, uid
-          FROM (
-              SELECT CASE latest.status WHEN 1 THEN 'feed' ELSE 'feed_cancellation' END AS kind, stay.property_id,
-                     reservation_id, night, stay.hotel_id, stay.room_id, event_id, NULL AS source, NULL AS uid
-                FROM property
-                JOIN reservation AS stay USING (property_id)
-               CROSS JOIN LATERAL (
-                         SELECT night_of_stay AS night,
-                                sum(CASE status WHEN 1 THEN 1 ELSE -1 END) AS on_the_books,
-                                (
-                                    array_agg(id ORDER BY event_timestamp DESC, id DESC)
-                                    FILTER (WHERE NOT by_storefront)
-                                )[1] AS event_id,
-                                (
-                                    array_agg(status ORDER BY event_timestamp DESC, id DESC)
-                                    FILTER (WHERE NOT by_storefront)
-                                )[1] AS status
-                           FROM watched_event
-                          WHERE watched_event.hotel_id = stay.hotel_id
-                            AND room_key = lower(stay.room_id COLLATE "C")
-                            AND night_of_stay >= stay.arrival
-                            AND night_of_stay < stay.departure
-                          GROUP BY night_of_stay
-                     ) AS latest
-               WHERE cancelled_at IS NULL
-                 AND stay.hotel_id IS NOT NULL
-                 AND (latest.status = 1 OR (latest.status = 2 AND on_the_books < 1))
-                 AND ($1::uuid IS NULL OR property.holder = $1)
-                 AND stay.property_id >= $2
-               UNION ALL
-              SELECT 'calendar', stay.property_id, reservation_id, greatest(held.first_night, stay.arrival) + i,
-                     NULL, NULL, NULL, held.source_name, held.uid
-                FROM property
-                JOIN held_nights AS held USING (property_id)
-                JOIN reservation AS stay
-                  ON stay.property_id = held.property_id
-                 AND stay.cancelled_at IS NULL
-                 AND stay.arrival > held.first_night - 366
-                 AND stay.arrival < held.end_date
-                 AND stay.departure > held.first_night
-               CROSS JOIN LATERAL generate_series(
-                         0,
-                         least(held.end_date, stay.departure) - greatest(held.first_night, stay.arrival) - 1
-                     ) AS i
-               WHERE ($1::uuid IS NULL OR property.holder = $1)
-                 AND stay.property_id >= $2
-          ) AS conflict
-         WHERE (property_id, night, kind, coalesce(source, '')) > ($2, $3::date, $4, $5)
-         ORDER BY property_id, night, kind, coalesce(source, '')
-         LIMIT $6
-        """,
-        holder, *after, limit,
+        f"""
+        SELECT kind, property.property_id, reservation_id, night, conflict.hotel_id, conflict.room_id, event_id, source,
+               uid
+          FROM property
+         CROSS JOIN LATERAL (
+                   SELECT CASE latest.status WHEN 1 THEN 'feed' ELSE 'feed_cancellation' END AS kind, stay.property_id,
+                          reservation_id, night, stay.hotel_id, stay.room_id, event_id, NULL AS source, NULL AS uid
+                     FROM reservation AS stay
+                    CROSS JOIN LATERAL (
+                              SELECT night_of_stay AS night,
+                                     sum(CASE status WHEN 1 THEN 1 ELSE -1 END) AS on_the_books,
+                                     (
+                                         array_agg(id ORDER BY event_timestamp DESC, id DESC)
+                                         FILTER (WHERE NOT by_storefront)
+                                     )[1] AS event_id,
+                                     (
+                                         array_agg(status ORDER BY event_timestamp DESC, id DESC)
+                                         FILTER (WHERE NOT by_storefront)
+                                     )[1] AS status
+                                FROM watched_event
+                               WHERE watched_event.hotel_id = stay.hotel_id
+                                 AND room_key = lower(stay.room_id COLLATE "C")
+                                 AND night_of_stay >= greatest(stay.arrival, $6::date)
+                                 AND night_of_stay < stay.departure
+                               GROUP BY night_of_stay
+                          ) AS latest
+                    WHERE stay.property_id = property.property_id
+                      AND cancelled_at IS NULL
+                      AND stay.hotel_id IS NOT NULL
+                      AND stay.arrival > $6::date - 366
+                      AND stay.departure > $6::date
+                      AND (latest.status = 1 OR (latest.status = 2 AND on_the_books < 1))
+                    UNION ALL
+                   SELECT 'calendar', stay.property_id, reservation_id, greatest(held.first_night, stay.arrival) + i,
+                          NULL, NULL, NULL, held.source_name, held.uid
+                     FROM held_nights AS held
+                     JOIN reservation AS stay
+                       ON stay.property_id = held.property_id
+                      AND stay.cancelled_at IS NULL
+                      AND stay.arrival > held.first_night - 366
+                      AND stay.arrival < held.end_date
+                      AND stay.departure > held.first_night
+                    CROSS JOIN LATERAL generate_series(
+                              0,
+                              least(held.end_date, stay.departure) - greatest(held.first_night, stay.arrival) - 1
+                          ) AS i
+                    WHERE held.property_id = property.property_id
+                      AND held.end_date > $6::date
+                      AND greatest(held.first_night, stay.arrival) + i >= $6::date
+               ) AS conflict
+         WHERE {is_of_holder}
+           AND property.property_id >= $2
+           AND (property.property_id, night, kind, coalesce(source, '')) > ($2, $3::date, $4, $5)
+         ORDER BY property.property_id, night, kind, coalesce(source, '')
+         LIMIT $7
+        """,  # noqa: S608 - only the two literals above
+        holder, *after, since, limit,
     )  # fmt: skip
     return [NightConflict(**{**row, "room_id": room_id_in_json(row["room_id"])}) for row in rows]
 

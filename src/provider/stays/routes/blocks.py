@@ -38,7 +38,6 @@ EXAMPLE_BLOCK = {
     "note": "The roof is mended",
 }
 BLOCK_PATH_EXAMPLE = {**OWN_PROPERTY_PATH_EXAMPLE, "block_id": EXAMPLE_BLOCK["block_id"]}
-FORBIDDEN = {403: "The property was created with another token (`not_holder`)"}
 
 
 @blueprint.post("/properties/<property:property_id>/blocks")
@@ -64,7 +63,7 @@ async def create_block(property_id: str, data: BlockInput) -> Response:
         location = f"/properties/{property_id}/blocks/{created.block_id}"
         return StoredResponse(201, responses.encode_json(created), {"Location": location})
 
-    return await run_once_per_key(pool(), "POST /properties/{property_id}/blocks", create, caller=str(holder))
+    return await run_once_per_key(pool(), "POST /properties/{property_id}/blocks", create, caller=str(g.maker))
 
 
 @blueprint.get("/properties/<property:property_id>/blocks")

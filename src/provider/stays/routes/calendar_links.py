@@ -76,9 +76,8 @@ async def create_calendar_link(property_id: str, data: CalendarLinkInput) -> Res
         link = await links.create_link(connection, property_id, data, holder, digest)
         return StoredResponse(201, msgspec.json.encode(links.StoredLink(link, salt)))
 
-    response = await run_once_per_key(
-        pool(), "POST /properties/{property_id}/calendar-links", create, caller=str(holder)
-    )
+    # The key is that of the bearer token as it was sent, since the address is made from it.
+    response = await run_once_per_key(pool(), "POST /properties/{property_id}/calendar-links", create)
     stored = msgspec.json.decode(await response.get_data(as_text=False), type=links.StoredLink)
     created = links.with_address(stored, bearer, resources().config.public_url)
     response.set_data(responses.encode_json(created))

@@ -1,5 +1,7 @@
 """HTTP of the calendars of other sites that hold nights of a property."""
 
+from datetime import timedelta
+
 from quart import Blueprint, Response, g
 from quart_schema import document_response
 
@@ -10,6 +12,7 @@ from common.web.input_types import PageQuery
 from common.web.openapi.document import LINK_HEADER
 from common.web.pagination import decode_cursor, page_and_link
 from common.web.query_string import validate_querystring
+from common.web.rate_limit import Policy, each_address, rate_limit
 from common.web.request_body import json_body
 from common.web.resources import pool
 from common.web.table_response import table
@@ -28,6 +31,15 @@ from provider.stays.service.rights import require_own_property
 blueprint = Blueprint("calendar_sources", __name__)
 
 require_token(blueprint)
+
+SOURCE_CHANGES = Policy("calendar-sources", 300, timedelta(hours=1))
+"""Of an address: each change of a source lets the provider read a calendar at once, before those of others."""
+
+
+async def address_of_holder(*_: object, **__: object) -> str | None:
+    """The key of the limit: the administrator has none."""
+    return None if g.holder is None else await each_address()
+
 
 EXAMPLE_SOURCE = {
     "property_id": OWN_PROPERTY_PATH_EXAMPLE["property_id"],
@@ -57,8 +69,9 @@ SOURCE_PATH_EXAMPLE = {**OWN_PROPERTY_PATH_EXAMPLE, "source_name": EXAMPLE_SOURC
 @document_response(CalendarSource)
 @document_response(CalendarSource, 201)
 @json_body(CalendarSourceInput)
+@rate_limit(SOURCE_CHANGES, key=address_of_holder)
 async def replace_calendar_source(property_id: str, source_name: str, data: CalendarSourceInput) -> Response:
-    """Hold the nights of the events in a calendar of another site, which is read now and then every few minutes.
+    """Hold the nights of the events in a calendar of another site, which is read at once, then every few minutes.
 
     `PROVIDER_CALENDAR_HOSTS` has the hosts that the operator allows. A reservation of these nights is refused. Where a
     reservation had a night before, that stays sold and is a conflict. A reading that fails frees nothing; nor does
@@ -73,7 +86,7 @@ async def replace_calendar_source(property_id: str, source_name: str, data: Cale
         await require_public_host(hosts, url)
     except ValueError as error:
         raise Invalid.field("url", str(error)) from None
-    source, is_new = await sources.put_source(pool(), property_id, source_name, data.url)
+    source, is_new = await sources.put_source(pool(), property_id, source_name, data.url, g.holder)
     await make_job_due(pool(), READ_CALENDARS)
     return responses.json_response(source, 201 if is_new else 200)
 

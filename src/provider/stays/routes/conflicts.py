@@ -1,6 +1,6 @@
 """HTTP of the conflicts between reservations and what others have sold or cancelled."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from quart import Blueprint, Response
 from quart_schema import document_response, security_scheme_blueprint, tag_blueprint
@@ -14,6 +14,7 @@ from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from common.web.table_response import table
 from provider.stays.inputs.fields import is_property_id
+from provider.stays.models.clock import MOST_WEST
 from provider.stays.models.reservations import NightConflict
 from provider.stays.queries import properties
 from provider.stays.routes.access import ADMIN_SECURITY, SECURITY, visible_holder
@@ -47,12 +48,14 @@ async def list_conflicts(query_args: PageQuery) -> Response:
     The feed stores facts, so an event from elsewhere is stored and reported here: one that has booked the room (`feed`)
     or cancelled it (`feed_cancellation`). Or an event in a calendar of another site has the night (`calendar`): it was
     sold there too. A cancellation of a booking, or of such an event, ends the conflict, and so does the reservation
-    that gives up the night: the feed then has one booking less, unless others have cancelled it. A token sees the
-    conflicts of the properties that it created; the administrator's token sees all.
+    that gives up the night: the feed then has one booking less, unless others have cancelled it. Nights before
+    yesterday are left out. A token sees the conflicts of the properties that it created; the administrator's token sees
+    all.
     """
     holder = await visible_holder()
     after = decode_position(query_args.cursor)
-    found = await properties.select_conflicts(pool(), holder, after, query_args.limit + 1)
+    since = (datetime.now(UTC) - MOST_WEST).date() - timedelta(days=1)
+    found = await properties.select_conflicts(pool(), holder, after, since, query_args.limit + 1)
     page, headers = page_and_link(
         found, query_args.limit, lambda last: (last.property_id, last.night, last.kind, last.source or "")
     )

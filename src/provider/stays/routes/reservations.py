@@ -144,8 +144,8 @@ async def get_reservation(reservation_id: str) -> Response:
     409,
     429,
     descriptions={
-        409: "A night is taken (`not_available`) or not on sale (`not_on_sale`), what would change is over"
-        " (`already_begun`, `already_slept`), or the reservation was cancelled (`cancelled`)"
+        409: "A night is taken (`not_available`); the property is not on sale (`not_on_sale`); the stay has begun"
+        " (`already_begun`); the nights are over (`already_slept`); the reservation was cancelled (`cancelled`)"
     },
     request_example={"nights": 4},
     example=EXAMPLE_RESERVATION,

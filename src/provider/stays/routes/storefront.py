@@ -180,7 +180,9 @@ async def get_property(property_id: str) -> Response:
 @blueprint.patch("/properties/<property:property_id>")
 @holder_operation(
     409,
-    descriptions={409: "The room belongs to another property (`room_linked`), or one has sold it (`room_sold`)"},
+    descriptions={
+        409: "The room belongs to another property (`room_linked`); another property has sold the room (`room_sold`)"
+    },
     request_example={"turnover_days": 1},
     example=EXAMPLE_PROPERTY,
 )
@@ -202,7 +204,7 @@ async def change_property(property_id: str, data: PropertyChange) -> Response:
 @blueprint.delete("/properties/<property:property_id>")
 @holder_operation(
     409,
-    descriptions={204: "Deleted", 409: "The property has reservations, also past or cancelled ones (`has_stays`)"},
+    descriptions={204: "Deleted", 409: "The property has or had reservations (`has_stays`)"},
 )
 async def delete_property(property_id: str) -> Response:
     """Delete a property that never had a reservation, by the token that created it or the administrator's.

@@ -9,7 +9,7 @@ from common.web.errors import Conflict
 from provider.hotel_rooms import BOOKING
 from provider.stays.inputs.properties import BlockInput, PropertyChange, PropertyInput
 from provider.stays.models.properties import Block, Property
-from provider.stays.queries import blocks, properties
+from provider.stays.queries import blocks, calendar_sources, properties
 from provider.stays.service.feed_events import AppendEvents, night_events
 from provider.stays.service.rights import require_own_property, unknown_property
 
@@ -51,6 +51,8 @@ async def change_property(
     """
     async with transaction(db) as connection:
         if change.changes_link:
+            # Rights before the lock, for which all events and reservations of hotels' rooms would wait; again after it.
+            await require_own_property(connection, property_id, holder)
             await properties.lock_room_links(connection)
         await properties.lock_properties(connection, property_id)
         await require_own_property(connection, property_id, holder)
@@ -63,6 +65,8 @@ async def change_property(
             raise room_is_linked() from None
         if changed is None:
             raise unknown_property(property_id)
+        if "timezone" in change.model_fields_set:  # it decides which nights the events in calendars of other sites have
+            await calendar_sources.update_sources_to_read_anew(connection, property_id)
         if change.changes_link and changed.hotel_id is not None:
             night = await properties.select_night_sold_by_another(connection, property_id)
             if night is not None:
@@ -78,11 +82,25 @@ async def delete_property(db: asyncpg.Pool, property_id: str, holder: UUID | Non
     holder: None for the administrator. Raises NotFound, Forbidden for a property of another holder, and Conflict for a
     property with reservations.
     """
+    await require_own_property(db, property_id, holder)
+    is_linked = await properties.select_is_linked(db, property_id)
+    if not await _delete_property(db, property_id, holder, locks_links=is_linked):
+        await _delete_property(db, property_id, holder, locks_links=True)
+
+
+async def _delete_property(db: asyncpg.Pool, property_id: str, holder: UUID | None, *, locks_links: bool) -> bool:
+    """Delete a property; False, and nothing is deleted, if it has a room and `locks_links` is False.
+
+    Only a property that has a room needs the lock: all events and reservations of hotels' rooms wait for it.
+    """
     async with transaction(db) as connection:
-        # Events of a linked room are noted under its property: no link changes meanwhile.
-        await properties.lock_room_links(connection)
+        if locks_links:
+            # Events of a linked room are noted under its property: no link changes meanwhile.
+            await properties.lock_room_links(connection)
         await properties.lock_properties(connection, property_id)
         await require_own_property(connection, property_id, holder)
+        if not locks_links and await properties.select_is_linked(connection, property_id):
+            return False
         if await properties.select_has_reservations(connection, property_id):
             raise Conflict(
                 "The property has reservations, which are kept, also past and cancelled ones. To stop selling it, send "
@@ -91,6 +109,7 @@ async def delete_property(db: asyncpg.Pool, property_id: str, holder: UUID | Non
             )
         await properties.delete_room_link(connection, property_id)
         await properties.delete_property(connection, property_id)
+    return True
 
 
 def room_is_linked() -> Conflict:

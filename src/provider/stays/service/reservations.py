@@ -80,7 +80,8 @@ async def _insert_reservation(
         ) from None
     except asyncpg.ExclusionViolationError:  # blocked at the same moment
         raise nights_are_taken() from None
-    except asyncpg.CheckViolationError:  # taken off sale at the same moment
+    except asyncpg.CheckViolationError as error:  # taken off sale at the same moment
+        _require_off_sale(error)
         raise not_on_sale() from None
     except asyncpg.ForeignKeyViolationError:  # deleted at the same moment
         raise unknown_property_field() from None
@@ -185,7 +186,8 @@ async def change_nights(
             changed_at = await storefront.update_nights(connection, property_id, reservation_id, arrival, departure)
         except asyncpg.ExclusionViolationError:
             raise nights_are_taken() from None
-        except asyncpg.CheckViolationError:
+        except asyncpg.CheckViolationError as error:
+            _require_off_sale(error)
             raise not_on_sale() from None
         if stay.hotel_id is not None and stay.room_id is not None:
             cancelled = await storefront.update_nights_given_up(connection, stay.hotel_id, stay.room_id, given_up)
@@ -220,6 +222,12 @@ def _require_not_slept(
         require_start(arrival, clock.window(stay.timezone))
     if (given_up and given_up[0] < today) or (taken and taken[0] < today and not clock.past):
         raise Conflict(f"The nights before {today} are over.", code="already_slept")
+
+
+def _require_off_sale(error: asyncpg.CheckViolationError) -> None:
+    """Raises the error again unless it is that of a property off sale; a cluster does not name the constraint."""
+    if not str(error).endswith("is not on sale"):
+        raise error
 
 
 def nights_are_taken() -> Conflict:

@@ -1,5 +1,6 @@
 """The addresses at which other sites read the calendar of a property."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import date
 
@@ -8,8 +9,11 @@ import icalendar
 import pytest
 
 from common.web.resources import Application
+from provider.stays.queries.properties import lock_properties
 from tests.provider.stays.calendars.conftest import ADMIN
+from tests.support.databases import waits_for_lock
 from tests.support.storefront import Guest
+from tests.support.waiting import eventually
 
 PATH = "/properties/hut/calendar-links"
 
@@ -58,6 +62,34 @@ async def test_a_link_needs_no_header_until_it_is_revoked(guest: Guest, soon: da
     assert "url" not in listed[0]
     assert (await guest.call("DELETE", f"{PATH}/{link_id}"))[0].status_code == 204
     assert (await guest.client.get(path)).status_code == 404
+
+
+async def test_the_address_in_the_answer_to_a_repeated_request_is_valid(guest: Guest) -> None:
+    """Also when the token, from which the address is made, was written in other letters."""
+    await guest.create_property("hut")
+    token = guest.headers["Authorization"].removeprefix("Bearer ")
+    created = []
+    for bearer in (token.upper(), token.upper(), token.lower()):
+        guest.headers = {"Authorization": f"Bearer {bearer}"}
+        created.append((await guest.call("POST", PATH, json={"name": "site"}, key="k"))[1])
+
+    assert created[0] == created[1]
+    for link in created:
+        path = link["url"].removeprefix("https://stays.example.org")
+        assert (await guest.client.get(path)).status_code == 200
+
+
+async def test_a_property_that_is_deleted_while_a_link_is_made_is_unknown(
+    guest: Guest, provider_db: asyncpg.Pool
+) -> None:
+    await guest.create_property("hut")
+    async with provider_db.acquire() as other, other.transaction():
+        await lock_properties(other, "hut")
+        making = asyncio.create_task(guest.call("POST", PATH, json={}))
+        await eventually(lambda: waits_for_lock(provider_db))
+        await other.execute("DELETE FROM property WHERE property_id = 'hut'")
+
+    assert (await making)[0].status_code == 404
 
 
 async def test_only_the_holder_makes_sees_and_revokes_links(guest: Guest, new_guest: Callable[[], Guest]) -> None:

@@ -374,6 +374,13 @@ def test_what_sites_write_is_read_whatever_stands_around_it(
     assert found.unreadable == []
 
 
+@pytest.mark.parametrize("after", ["", "\n<!-- cached -->"])
+def test_a_calendar_whose_names_have_small_letters_is_read(after: str) -> None:
+    lines = BOOKING.strip().lower()
+
+    assert [(str(each.first_night), str(each.end_date)) for each in parsed((lines + after).encode()).held] == [WRITTEN]
+
+
 def test_a_fault_in_an_alarm_or_a_task_does_not_hide_the_events() -> None:
     alarm = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:soon\nEND:VALARM"
     task = "BEGIN:VTODO\nUID:t\nDUE:some day\nEND:VTODO\n"
@@ -388,8 +395,9 @@ def test_free_and_busy_times_are_no_calendar_without_events() -> None:
     """Read as a calendar without events, they would free all nights."""
     busy = "BEGIN:VFREEBUSY\nUID:f\nFREEBUSY:20260701T150000Z/20260703T100000Z\nEND:VFREEBUSY\n"
 
-    with pytest.raises(NotACalendarError, match="free and busy"):
-        parsed(document(before=busy))
+    for data in (document(before=busy), document(before=busy.replace("VFREEBUSY", "vfreebusy"))):
+        with pytest.raises(NotACalendarError, match="free and busy"):
+            parsed(data)
 
 
 def test_an_empty_calendar_has_no_nights() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from common.web.resources import Application
 from provider.stays.calendars import fetch, sources
+from provider.stays.queries.properties import lock_properties
 from tests.provider.stays.calendars.conftest import ADMIN, Read
 from tests.support.calendar_site import CalendarSite, answers, calendar_of, calendar_site, never_answers
 from tests.support.databases import waits_for_lock
@@ -71,6 +72,19 @@ async def test_the_nights_of_an_event_are_taken_until_the_source_is_deleted(
     assert (await guest.reserve("hut", soon, 2))[0].status_code == 200
 
 
+async def test_a_property_that_is_deleted_while_a_source_is_added_is_unknown(
+    guest: Guest, site: CalendarSite, provider_db: asyncpg.Pool
+) -> None:
+    await guest.create_property("hut")
+    async with provider_db.acquire() as other, other.transaction():
+        await lock_properties(other, "hut")
+        adding = asyncio.create_task(put(guest, f"{site.url}/a.ics"))
+        await eventually(lambda: waits_for_lock(provider_db))
+        await other.execute("DELETE FROM property WHERE property_id = 'hut'")
+
+    assert (await adding)[0] == 404
+
+
 async def test_an_event_that_changes_moves_its_nights_and_one_that_vanishes_frees_them(
     guest: Guest, site: CalendarSite, read: Read, soon: date
 ) -> None:
@@ -120,6 +134,22 @@ async def test_a_calendar_that_has_not_changed_is_not_read_again(
     assert site.requests[-1].headers["If-None-Match"] == '"1"'
     assert site.requests[-1].headers["If-Modified-Since"] == "Thu, 01 Jan 2026 00:00:00 GMT"
     assert (await source_of(guest))["nights_off_sale"] == 3
+
+
+async def test_a_calendar_is_read_again_when_the_time_zone_of_the_property_has_changed(
+    guest: Guest, site: CalendarSite, read: Read, soon: date
+) -> None:
+    await guest.create_property("hut", timezone="Europe/Berlin")
+    event = f"BEGIN:VEVENT\r\nUID:a\r\nDTSTART:{soon:%Y%m%d}T020000Z\r\nDURATION:PT10H\r\nEND:VEVENT\r\n"
+    site.answer, site.headers = calendar_of(more=event), {"ETag": '"1"'}
+    await put(guest, site.url)
+    await read()
+    assert await guest.calendar("hut", soon - DAY, 2) == ["free", "taken"]
+
+    await guest.call("PATCH", "/properties/hut", json={"timezone": "America/New_York"})
+    assert (await read())["read"] == 1
+
+    assert await guest.calendar("hut", soon - DAY, 2) == ["taken", "free"]
 
 
 async def test_the_next_day_a_calendar_is_read_as_a_whole(
@@ -470,6 +500,19 @@ async def test_invalid_bodies_and_names_are_refused(guest: Guest, site: Calendar
         assert (await guest.call("DELETE", f"{PATH}/{name}"))[0].status_code == 404
     assert (await put(guest, site.url, property_id="nowhere"))[0] == 404
     assert (await guest.get("/properties/nowhere/calendar-sources"))[0].status_code == 404
+
+
+async def test_an_address_adds_and_changes_a_limited_number_of_sources(
+    guest: Guest, provider_app: Application, site: CalendarSite, provider_db: asyncpg.Pool
+) -> None:
+    """Each change lets the provider read a calendar at once. The administrator has no limit."""
+    await guest.create_property("hut")
+    assert (await put(guest, site.url))[0] == 201
+    await provider_db.execute("UPDATE rate_limit SET full_at = now() + interval '1 hour'")
+
+    assert (await put(guest, site.url))[0] == 429
+
+    assert (await put(Guest(provider_app, ADMIN), site.url))[0] == 200
 
 
 async def test_only_the_holder_and_the_administrator_see_and_change_sources(
