@@ -23,6 +23,7 @@ NOT_COUNTED = (
     "rate_limit",
     "job",
     "uptime_report",
+    "uptime_report_detail",
     "uptime_report_progress",
     "uptime_report_row",
 )
