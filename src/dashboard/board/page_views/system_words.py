@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from common.instants import shorten_instants
 from common.web.charts.number_text import UNKNOWN, count_text
 from common.web.page_frame import duration_words
 
@@ -101,7 +100,7 @@ def error_words(error: str) -> str:
         text = f"{match['call']} {_failure_words(match['failure'], match['detail'] or '')}"
     if is_paused:
         text = f"not called for some seconds after repeated failures, the last one: {text}"
-    return shortened(shorten_instants(text), MAX_ERROR_LENGTH)
+    return shortened(text, MAX_ERROR_LENGTH)
 
 
 def _failure_words(failure: str, detail: str) -> str:

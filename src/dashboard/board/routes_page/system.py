@@ -228,9 +228,8 @@ async def retry(message_id: int, topic: str) -> str:
     """Make a dead message due; returns the name of the notice that says what was done."""
     if topic != ALERT_TOPIC:
         return "message_due" if await admin.retry_dead_message(pool(), message_id, topic) else "message_not_dead"
-    if await admin.retry_last_dead_message(pool(), message_id, topic):
-        return "message_due"
-    return "message_replaced" if await admin.select_is_dead(pool(), message_id, topic) else "message_not_dead"
+    result = await admin.retry_last_dead_message(pool(), message_id, topic)
+    return {"retried": "message_due", "replaced": "message_replaced"}.get(result or "", "message_not_dead")
 
 
 @blueprint.post(f"{PATH}/hotels/hide")
