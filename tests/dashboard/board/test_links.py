@@ -32,7 +32,7 @@ async def test_each_link_of_a_page_is_answered(
         await change(dashboard_db)
     await receive_order(dashboard_db, timedelta(hours=1))
     response, page = await get_page(path)
-    linked = set(re.findall(r'(?:href|<form(?! method="post")[^>]* action)="(/[^"#]*)', page))
+    linked = set(re.findall(r'(?:href|<form(?![^>]*method="post")[^>]* action)="(/[^"#]*)', page))
     linked |= set(re.findall(r"<(/[^>]*)>", response.headers.get("Link", "")))
     assert linked >= {"/", "/board/hotels", "/board/stores", "/front-desk"}
 
