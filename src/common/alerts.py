@@ -27,9 +27,9 @@ class Firing:
 SelectFirings = Callable[[Executor, datetime, Sequence[str]], Awaitable[list[Firing]]]
 """Finds everything that fires, by the database, now, and the subjects that fire already.
 
-A subject that is no longer among the results is resolved. A rule may therefore go on with a subject that fires already,
-until there is evidence of the contrary: for example, a store stays down until polls find it up again. Raises any
-exception if it cannot tell; then nothing of its rule changes.
+The alert of a subject that is missing from the result is resolved. The function may therefore return a subject that
+fires already again, until the database shows that its condition has ended: for example, it returns a store that is down
+until polls find the store up. It raises any exception if it cannot tell; then no alert of its rule changes.
 """
 
 SelectEnds = Callable[[Executor, datetime, Sequence[str]], Awaitable[Mapping[str, str]]]

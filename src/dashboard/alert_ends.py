@@ -62,11 +62,11 @@ def _feed_ends(feeds: Sequence[str], *, are_read: bool) -> Mapping[Rule, SelectE
     """The ends of alerts about feeds. feeds: the configured ones. are_read: whether they are read at intervals."""
 
     def of_feeds(names: Sequence[str], sentence: str) -> Mapping[str, str]:
-        return {name: sentence if name in feeds else "The feed is no longer read." for name in names}
+        return {name: sentence if name in feeds else "The dashboard no longer reads this feed." for name in names}
 
     async def feed_behind(db: Executor, _: datetime, names: Sequence[str]) -> Mapping[str, str]:
         if not are_read:
-            return of_feeds(names, "The feed is no longer read at intervals.")
+            return of_feeds(names, "The dashboard no longer reads the feed at intervals.")
         caught_up = await select_feeds_caught_up(db, [name for name in names if name in feeds])
         return {**of_feeds(names, "The feed is no longer behind."), **caught_up}
 

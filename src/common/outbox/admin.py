@@ -68,7 +68,7 @@ async def retry_dead_message(db: Executor, message_id: int, topic: str | None = 
 async def retry_last_dead_message(db: Executor, message_id: int, topic: str) -> Literal["retried", "replaced"] | None:
     """Make a dead message of a topic due now, unless a later one of its subject exists, which replaces it.
 
-    None: there is no dead message with this id and topic.
+    Returns None if the topic has no dead message with this id.
     """
     return await db.fetchval(
         """

@@ -33,7 +33,8 @@ DATA_CHANGED = (
     "Trigger a new report with `columns=full`."
 )
 POLLS_DELETED = (
-    "Polls of the report's windows have been deleted since it was made, and its other columns were not made with it."
+    "Polls of the report's windows are no longer stored, and its other columns were not made with it. "
+    "Trigger a new report with `columns=full`."
 )
 
 LONGEST_PERIOD = timedelta(hours=168)

@@ -7,6 +7,7 @@ addresses, or to greet them with sentences.
 import re
 import unicodedata
 from functools import cache
+from itertools import takewhile
 
 from publicsuffixlist import PublicSuffixList
 
@@ -20,8 +21,8 @@ _IN_WORDS = frozenset(f"{_APOSTROPHES}-‐‑‒–־·•‧・･゠׳״፡་
 _ORDINAL = re.compile(r"[1-9]?(?:1st|2nd|3rd|[0-9]th),?")
 
 _LINK = re.compile(r"://|@|\bwww\.|\w[.。]xn--", re.IGNORECASE)
-_END_OF_DOMAIN = re.compile(r"(?<=\w)[.。]([^\s.。,;:!?/\\|()\[\]{}<>\"'’”»]+)")
-"""What stands behind a dot inside a word, such as `example` in `my.example/pay`."""
+_DOT = re.compile(r"(?<=\w)[.。]")
+"""What stands before the last label of the name of a domain."""
 
 _DATE = re.compile(
     r"(?<![\d./-])(?:"
@@ -83,10 +84,18 @@ def is_quotable(text: str) -> bool:
 
 def has_link(text: str) -> bool:
     """Return whether a mail program would make a link of a part of the text: of an address, or a name of a domain."""
-    return _LINK.search(text) is not None or any(
-        public_suffixes().publicsuffix(f"x.{ending.strip('-').lower()}", accept_unknown=False) is not None
-        for ending in _END_OF_DOMAIN.findall(text)
+    if _LINK.search(text):
+        return True
+    labels = ("".join(takewhile(is_in_label, text[dot.end() :])) for dot in _DOT.finditer(text))
+    return any(
+        public_suffixes().publicsuffix(f"x.{label.strip('-').lower()}", accept_unknown=False) is not None
+        for label in labels
     )
+
+
+def is_in_label(character: str) -> bool:
+    """Return whether a label of the name of a domain may have this character; a mail program ends it at any other."""
+    return character == "-" or unicodedata.category(character)[0] in "LMN"
 
 
 @cache

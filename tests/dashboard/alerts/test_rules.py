@@ -168,7 +168,7 @@ async def test_every_rule_says_how_its_alerts_end(dashboard_db: asyncpg.Pool) ->
     for watch in watches(config_of(), []):
         if watch.rule in subjects:
             [sentence] = (await watch.select_ends(dashboard_db, NOW, ["harbour"])).values()
-            assert sentence in ("The feed is no longer read.", "The job no longer runs.")
+            assert sentence in ("The dashboard no longer reads this feed.", "The job no longer runs.")
 
 
 async def test_a_feed_that_only_audits_read_is_no_longer_watched_for_being_behind(dashboard_db: asyncpg.Pool) -> None:
@@ -176,12 +176,12 @@ async def test_a_feed_that_only_audits_read_is_no_longer_watched_for_being_behin
     ends = {watch.rule: watch.select_ends for watch in watches(config_of(DASHBOARD_INGEST_SECONDS="0"), [])}
     found = {rule: (await ends[rule](dashboard_db, NOW, ["main"]))["main"] for rule in ends if "feed" in rule}
     assert found == {
-        "feed_behind": "The feed is no longer read at intervals.",
+        "feed_behind": "The dashboard no longer reads the feed at intervals.",
         "feed_cut_off": "All events that the feed has of those instants are counted.",
     }
     assert await ends["audit_drift"](dashboard_db, NOW, ["main", "old"]) == {
         "main": "No counted event differs from the feed any more.",
-        "old": "The feed is no longer read.",
+        "old": "The dashboard no longer reads this feed.",
     }
 
 

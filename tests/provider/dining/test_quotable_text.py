@@ -20,6 +20,8 @@ LEFT_OUT = [
     "a@b", "ann@example.com", "WWW.evil", "münchen.de", "пример.рф", "例子.中国", "例子。中国", "xn--e1afmkfd.xn--p1ai",
     "evil．com", "evil.xyz", "evil.app?x=1", "evil.shop:8080", "my-restaurant.sbs/pay", "(evil.buzz)", "evil.cfd!",
     "evil.bid", "evil.онлайн", "evil.公司", "evil.コム", "evil.भारत", "evil.rest\"", "evil.mom-", "evil.bank\\x",
+    "evil.com#pay", "evil.com*", "evil.com=1", "evil.com&x", "evil.com~", "evil.com%20", "evil.com$", "evil.com—pay",
+    "evil.com、", "evil.com“", "evil.com‘", "evil.com›", "evil.com☎", "evil.com\u200d", "evil.com\u200b", "evil.com_",
     "Call 030 1234567", "+49 30 123456", "0301234567", "(030) 123-4567", "030/1234567", "06.12.20.11.10",
     "06 12 20 11 10", "٠٣٠١٢٣٤٥٦٧", "０３０１２３４５６", "24.12.2026 0301234567", "555-123-4567", "030−1234567",
 ]  # fmt: skip

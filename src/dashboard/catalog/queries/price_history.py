@@ -64,7 +64,7 @@ async def select_price_figures(
 ) -> PriceFigures | None:
     """The figures of a period; None for an unknown product. gap: the shortest one."""
     row = await db.fetchrow(
-        _PIECES  # noqa: S608 - made of constant text alone, no input
+        _PIECES  # noqa: S608 - the statement is made of constants alone; values go in as arguments
         + """
         , weighted AS (
             SELECT price, since, extract(epoch FROM until - since)::float8 AS seconds FROM piece
@@ -156,7 +156,7 @@ async def select_buckets(
     Each is there, without figures where no price is known; none is while no price of the product was ever known.
     """
     rows = await db.fetch(
-        _PIECES  # noqa: S608 - made of constant text alone, no input
+        _PIECES  # noqa: S608 - the statement is made of constants alone; values go in as arguments
         + """
         , cut AS (
             -- 4. The pieces, cut at the ends of the buckets.

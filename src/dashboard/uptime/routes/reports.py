@@ -159,7 +159,7 @@ def start_making(report_id: UUID) -> None:
         200: "While running, the progress as JSON; once complete, CSV, or what `format` or `Accept` names",
         206: "The bytes that Range asks for",
         304: "The report has not changed",
-        409: "The report was made without the columns of `full`, and since then data changed or old polls were deleted",
+        409: "The report was made without the columns of `full`, and its data has changed or is no longer stored",
         500: "The report failed; `detail` states the reason",
     },
     example={"status": "Running", "progress": 0.4},

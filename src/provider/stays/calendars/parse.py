@@ -5,9 +5,9 @@
   and the 2nd. Times without a zone are in that zone. Every event has at least one night: a night too many off sale
   costs less than one that is sold twice.
 - An event from midnight to midnight is an all-day one, as many sites write it: it has the nights from its first date to
-  its last as written, in whichever time zone. An end at 23:59 is the midnight after it. So is one from midnight to
-  midnight in UTC: a stay that really begins and ends at that moment, as at 20:00 in New York, has other nights there,
-  but sites that write whole days in this way are many, and the nights of both readings would be one too many for each.
+  its last as written, in whichever time zone. An end at 23:59 is the midnight after it. Midnight in UTC counts too,
+  since many sites write whole days that way. A stay that really lasts from 20:00 to 20:00 in New York then gets other
+  nights than it has there. Holding the nights of both readings would take a night too many off sale for each event.
 - Events that are cancelled (STATUS:CANCELLED) or take no time (TRANSP:TRANSPARENT) have none.
 - The property's own events that come back from another site are ignored: its reservations would be in conflict with
   themselves, and a night that was given up would never become free.

@@ -66,6 +66,17 @@ async def measure_sources(db: Executor) -> None:
     NIGHTS_HELD.set(await queries.select_number_of_held_nights(db))
 
 
+async def delete_source(db: asyncpg.Pool, property_id: str, name: str, holder: UUID | None) -> bool:
+    """Delete a source and free the nights that it holds; returns whether it existed.
+
+    holder: None for the administrator. Raises NotFound, and Forbidden for a property of another holder.
+    """
+    async with transaction(db) as connection:
+        await properties.lock_properties(connection, property_id)  # before the source, as all who change its nights do
+        await require_own_property(connection, property_id, holder)
+        return await queries.delete_source(connection, property_id, name)
+
+
 async def put_source(
     db: asyncpg.Pool, property_id: str, name: str, url: str, holder: UUID | None
 ) -> tuple[CalendarSource, bool]:

@@ -56,7 +56,10 @@ async def import_files(
             else:
                 await import_reservations(connection, reservation_rows, results[1], append)
         except NOT_STORED as error:
-            failed = print_error(f"{path}: PostgreSQL failed; the import can be run again ({error})")
+            advice = f"{path}: PostgreSQL failed; the import can be run again"
+            if options.dry_run:  # which tries the rows of both files together
+                advice = "PostgreSQL failed; the dry run can be run again"
+            failed = print_error(f"{advice} ({error})")
         if options.rejected is not None:
             write_rejected(options.rejected, properties, reservations, results)
     except (CsvHeaderError, DamagedFileError) as error:

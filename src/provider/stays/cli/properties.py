@@ -20,9 +20,13 @@ WORDS = {None: "none", True: "yes", False: "no"}
 async def import_properties(connection: Connection, rows: Iterator[Row], result: ImportResult) -> None:
     """Store the properties of rows in chunks, each in a transaction of its own."""
     while chunk := list(islice(rows, CHUNK_ROWS)):
+        counted = ImportResult(result.name)  # of no effect if the transaction fails
         async with connection.transaction():
             new = await queries.insert_properties(connection, chunk)
-            await apply_rules(connection, chunk, new, result)
+            await apply_rules(connection, chunk, new, counted)
+        result.stored += counted.stored
+        result.already_stored += counted.already_stored
+        result.changed += counted.changed
 
 
 async def apply_rules(connection: Connection, chunk: Sequence[Row], new: set[str], result: ImportResult) -> None:

@@ -257,7 +257,7 @@ async def select_conflicts(
            AND (property.property_id, night, kind, coalesce(source, '')) > ($2, $3::date, $4, $5)
          ORDER BY property.property_id, night, kind, coalesce(source, '')
          LIMIT $7
-        """,  # noqa: S608 - only the two literals above
+        """,  # noqa: S608 - the statement is made of constants alone; values go in as arguments
         holder, *after, since, limit,
     )  # fmt: skip
     return [NightConflict(**{**row, "room_id": room_id_in_json(row["room_id"])}) for row in rows]

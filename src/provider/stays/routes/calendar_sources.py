@@ -128,7 +128,7 @@ async def get_calendar_source(property_id: str, source_name: str) -> Response:
 async def delete_calendar_source(property_id: str, source_name: str) -> Response:
     """Stop reading a calendar of another site, and put its nights on sale again unless something else takes them."""
     await require_own_property(pool(), property_id, g.holder)
-    if not known(source_name) or not await queries.delete_source(pool(), property_id, source_name):
+    if not known(source_name) or not await sources.delete_source(pool(), property_id, source_name, g.holder):
         raise unknown_source()
     return no_content()
 
