@@ -79,7 +79,7 @@ async def test_a_late_feed_is_said(get_page: GetPage, dashboard_db: asyncpg.Pool
     [
         ("compute_summary", ["tonight", "today"]),
         ("select_desk_counts", ["orders"]),
-        ("select_down_now", ["stores"]),
+        ("select_newest_poll", ["stores"]),
         ("select_feed_states", ["clock", "feed"]),
     ],
 )

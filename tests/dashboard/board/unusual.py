@@ -67,7 +67,7 @@ async def lower_price(db: asyncpg.Pool, days_known: int = 40) -> None:
 
 
 async def quarantine_value(db: asyncpg.Pool) -> None:
-    await upsert_quarantine(db, "main", [RejectedEvent("status must be 1 or 2", "{}")])
+    await upsert_quarantine(db, "main", [RejectedEvent("{}", "status must be 1 or 2")])
 
 
 async def fail_job(db: asyncpg.Pool) -> None:

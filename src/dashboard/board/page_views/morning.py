@@ -86,11 +86,6 @@ def at_lowest(moves: Iterable[PriceMove], now: datetime) -> list[PriceMove]:
     return [each for each in moves if each.price == each.lowest < each.highest and each.since <= now - MONTH]
 
 
-def price_text(price: int) -> str:
-    """A price in minor units, such as `1,012.40`."""
-    return f"{price / 100:,.2f}"
-
-
 def share_text(share: float | None) -> str:
     """A share of uptime such as `99.87%`, rounded down so that only all of it is 100; a dash where it is unknown."""
     if share is None:

@@ -11,6 +11,7 @@ from common.web.page_frame import duration_words
 from dashboard.board.page_views.words import counted, hotel_name, percent_text
 from dashboard.bookings.models.summary import FoundSummary, HotelFigures, TotalFigures
 from dashboard.front_desk.models import DeskCounts
+from dashboard.uptime.fleet_figures import FleetNow
 from dashboard.uptime.queries.stores import POLL_COVERAGE
 
 NAMES_SHOWN = 6
@@ -103,15 +104,16 @@ def waiting(desk: DeskCounts, now: datetime) -> Waiting:
     )
 
 
-def stores_down(down: Sequence[str], stores: int, newest_poll: datetime | None, now: datetime) -> StoresDown:
+def stores_down(fleet: FleetNow, newest_poll: datetime | None, now: datetime) -> StoresDown:
     """The stores that are down now. newest_poll: of any store; without a recent one, no store's state is known."""
-    if not stores or newest_poll is None:
+    if not fleet.has_polls or newest_poll is None:
         return StoresDown("–", "No store was polled yet", (), is_bad=False)
     age = now - newest_poll
     if age > POLL_COVERAGE:
         silent = f"Not known: the last poll was {duration_words(age / timedelta(seconds=1))} ago"
         return StoresDown("–", silent, (), is_bad=True)
-    names = list(down[:NAMES_SHOWN])
+    down, polled = fleet.in_state("down"), len(fleet.states) - len(fleet.in_state("never_polled"))
+    names = down[:NAMES_SHOWN]
     if len(down) > NAMES_SHOWN:
         names.append(f"and {count_text(len(down) - NAMES_SHOWN)} more")
-    return StoresDown(count_text(len(down)), f"of {counted(stores, 'store')}", names, is_bad=bool(down))
+    return StoresDown(count_text(len(down)), f"of {counted(polled, 'store')}", names, is_bad=bool(down))

@@ -26,7 +26,6 @@ from dashboard.bookings.service import counted_through
 from dashboard.bookings.summary import compute_summary
 from dashboard.front_desk.queries.lists import select_desk_counts
 from dashboard.resources import resources
-from dashboard.uptime.queries.fleet import select_down_now, select_fleet_mark
 from dashboard.uptime.queries.imports import select_newest_poll
 
 blueprint = Blueprint("board_wall", __name__)
@@ -84,10 +83,8 @@ async def get_wall(query_args: WallQuery) -> Response:
 
 async def read_stores(db: asyncpg.Pool, now: datetime) -> wall.StoresDown:
     """The stores that are down, and whether that is known."""
-    down, mark, newest = await asyncio.gather(
-        select_down_now(db, now), select_fleet_mark(db), select_newest_poll(db, now)
-    )
-    return wall.stores_down(down, mark.stores, newest, now)
+    fleet, newest = await asyncio.gather(resources().fleet.states(now), select_newest_poll(db, now))
+    return wall.stores_down(fleet, newest, now)
 
 
 async def read_feed(db: asyncpg.Pool) -> Feed:

@@ -156,35 +156,3 @@ async def select_fleet_mark(db: Executor) -> FleetMark:
     )
     assert row is not None
     return FleetMark(*row)
-
-
-async def select_down_now(db: Executor, now: datetime) -> list[str]:
-    """The stores that are open and down at the newest poll of all, by id.
-
-    Only a store whose last poll found it down can be: the rules look at these alone.
-    """
-    rows = await db.fetch(
-        """
-        SELECT status.store_id
-          FROM (SELECT newest_poll($1) AS at) AS newest
-         CROSS JOIN LATERAL (
-                SELECT array_agg(store.store_id) AS stores
-                  FROM store
-                 CROSS JOIN LATERAL (
-                        SELECT active
-                          FROM store_poll
-                         WHERE store_poll.store_id = store.store_id AND polled_at <= newest.at
-                         ORDER BY polled_at DESC
-                         LIMIT 1
-                       ) AS last
-                 WHERE NOT last.active
-               ) AS suspected
-         CROSS JOIN LATERAL store_status(
-                suspected.stores, newest.at, newest.at + interval '1 microsecond', newest.at
-               ) AS status
-         WHERE NOT isempty(status.open - status.up)
-         ORDER BY status.store_id
-        """,
-        now,
-    )
-    return [row["store_id"] for row in rows]
