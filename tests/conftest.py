@@ -1,6 +1,7 @@
 """Fixtures of all tests: one embedded PostgreSQL per run, one database per test, cloned from a migrated template."""
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -121,6 +122,16 @@ def memory_with_room() -> Path | None:
 def pytest_unconfigure() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         shutil.rmtree(os.environ[POSTGRES_VARIABLE], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def collected(request: pytest.FixtureRequest) -> None:
+    """Collect what earlier tests left behind before a test that reads standard error.
+
+    asyncio logs the exception of an abandoned future when the future is collected, which may be in any later test.
+    """
+    if "capsys" in request.fixturenames:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
