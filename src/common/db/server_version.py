@@ -4,6 +4,6 @@ from common.db.pool import Executor
 
 
 async def select_server_version(db: Executor) -> str:
-    """Such as `16.4`."""
+    """Such as `18.1`."""
     version: str = await db.fetchval("SHOW server_version")
     return version.partition(" ")[0]
