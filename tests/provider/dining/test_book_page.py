@@ -1,6 +1,7 @@
 """The pages on which guests find and order a table: what the API does, in sentences, once for each form."""
 
 import asyncio
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -11,7 +12,9 @@ import asyncpg
 import pytest
 
 from common.db.errors import NoConnectionError
+from common.instants import format_instant
 from provider.dining import service
+from provider.dining.queries import tables
 from tests.support.callers import sent_from
 from tests.support.restaurant import EVENING, START, Restaurant
 
@@ -98,16 +101,37 @@ async def test_where_nothing_is_free_times_nearby_are_offered(restaurant: Restau
     assert "1 table is free" in (await get(restaurant, address))[1]
 
 
-async def test_a_party_that_is_too_large_for_every_table_is_told_so(restaurant: Restaurant) -> None:
-    await restaurant.add_table(seats=4)
-    cabin = await restaurant.add_table(table_type="cabin", seats=6)
-
-    assert (
-        "No table of this restaurant has so many seats."
-        in (await get(restaurant, "/book", **WHEN | {"guests": "7"}))[1]
+async def test_a_time_nearby_on_another_day_says_which(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table(seats=4)
+    late = EVENING.replace(hour=23)
+    booking = await restaurant.book(
+        table, email="ben@example.com", starts_at=format_instant(late - timedelta(hours=4)), minutes=330
     )
-    query = {**WHEN, "guests": "5", "table_type": "regular"}
-    assert "No table of this kind and price has so many seats." in (await get(restaurant, "/book", **query))[1]
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+
+    _, page = await get(restaurant, "/book", **WHEN | {"time": "23:00"})
+
+    next_day = f"{late + timedelta(days=1):%A}"
+    assert re.findall(r'#found">(\d\d:\d\d[^<]*)</a>', page) == [f"00:30 on {next_day}", f"01:00 on {next_day}"]
+
+
+async def test_a_table_that_is_too_small_at_every_time_nearby_is_told_apart_from_one_that_is_taken(
+    restaurant: Restaurant,
+) -> None:
+    assert "No table of this restaurant can be ordered at the moment." in (await get(restaurant, "/book", **WHEN))[1]
+    await restaurant.add_table(seats=4, price=20)
+    cabin = await restaurant.add_table(table_type="cabin", seats=6, price=30)
+
+    too_large = await get(restaurant, "/book", **WHEN | {"guests": "7"})
+    assert "The largest table has 6 seats." in too_large[1]
+    assert "Tables of any kind and price" not in too_large[1]
+    query = {**WHEN, "guests": "5", "table_type": "regular", "price_max": "25"}
+    _, page = await get(restaurant, "/book", **query)
+    assert "The largest table of this kind up to this price has 4 seats." in page
+    address = re.findall(r'href="(/book\?[^"]*)#found">Tables of any kind and price', page)[0]
+    assert "1 table is free for 5 guests" in (await get(restaurant, address))[1]
+    _, page = await get(restaurant, "/book", **WHEN, price_max="5")
+    assert "The restaurant has no table up to this price." in page
     booking = await restaurant.book(cabin, email="ben@example.com", starts_at=START, minutes=1440)
     await restaurant.admin("POST", f"accept_booking/?id={booking}")
     tomorrow = EVENING + timedelta(hours=12)
@@ -115,17 +139,32 @@ async def test_a_party_that_is_too_large_for_every_table_is_told_so(restaurant: 
     assert "Try another day." in (await get(restaurant, "/book", **query))[1]
 
 
-async def test_many_tables_are_cut_off_in_words(restaurant: Restaurant) -> None:
+async def test_of_many_tables_those_that_fit_best_are_shown_and_all_are_counted(restaurant: Restaurant) -> None:
     await restaurant.db.execute(
         "INSERT INTO dining_table (table_type, seats, price, can_be_booked) "
-        "SELECT 'regular', 4, 1, true FROM generate_series(1, 201)"
+        "SELECT 'regular', 6, 1, true FROM generate_series(1, 1200)"
     )
+    dear, cheap = await restaurant.add_table(seats=2, price=9), await restaurant.add_table(seats=2, price=8)
 
     _, page = await get(restaurant, "/book", **WHEN)
 
-    assert "More than 200 tables are free" in page
+    assert "1,202 tables are free" in page
     assert page.count("Choose</span>") == 50
     assert "These 50 fit best." in page
+    assert re.findall(r"[&?]table=(\d+)", page)[:2] == [str(cheap), str(dear)]
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("02:00", "03:00"), ("07:30", "11:00")])
+async def test_nobody_is_blamed_before_a_search(restaurant: Restaurant, opens: str, closes: str) -> None:
+    await restaurant.add_table()
+    await restaurant.admin("PUT", "opening_hours", json=[{"day": 0, "opens": opens, "closes": closes}])
+
+    response, page = await get(restaurant, "/book", utm_source="mail")
+
+    assert response.status_code == 200
+    assert wrong(page) == []
+    assert "Please correct" not in page
+    assert (f'value="{opens}"' in page) == (opens == "07:30")
 
 
 async def test_a_wrong_search_is_answered_in_place_with_what_was_typed(restaurant: Restaurant) -> None:
@@ -190,11 +229,34 @@ async def test_the_page_of_a_sent_order_has_no_name_no_address_and_no_link_that_
     assert sent.headers["Cache-Control"] == "no-store"
 
 
-async def test_the_address_of_a_sent_order_that_does_not_exist_is_not_found(restaurant: Restaurant) -> None:
-    response, page = await get(restaurant, "/book/sent/abc")
+@pytest.mark.parametrize("token", ["abc", "x" * 32, "x" * 31 + "%00", "%ff"])
+async def test_the_address_of_a_sent_order_that_does_not_exist_is_not_found(restaurant: Restaurant, token: str) -> None:
+    response, page = await get(restaurant, f"/book/sent/{token}")
 
     assert response.status_code == 404
     assert "No order was sent here within two days." in page
+
+
+@pytest.mark.parametrize(
+    ("decision", "title", "sentence"),
+    [
+        ("accept_booking", "Your table is confirmed", "looks forward to seeing you"),
+        ("cancel_booking", "The restaurant cannot offer you this table", "No table is reserved for you."),
+    ],
+)
+async def test_the_page_of_a_sent_order_says_how_it_stands_now(
+    restaurant: Restaurant, decision: str, title: str, sentence: str
+) -> None:
+    response, _ = await send(restaurant, await open_form(restaurant, await restaurant.add_table()) | ANN)
+    booking = await restaurant.db.fetchval("SELECT id FROM dining_booking")
+    assert (await restaurant.admin("POST", f"{decision}/?id={booking}")).status_code == 200
+
+    _, page = await get(restaurant, response.headers["Location"])
+
+    assert f"<h1>{title}</h1>" in page
+    assert sentence in page
+    assert "is on its way" not in page
+    assert "Until it has confirmed" not in page
 
 
 async def test_a_double_click_orders_once(restaurant: Restaurant) -> None:
@@ -326,7 +388,25 @@ async def test_of_a_table_that_was_closed_in_a_house_that_is_closed_then_both_is
 
     assert response.status_code == 409
     assert notices(page)[0] == "The table is closed for booking."
-    assert notices(page)[1].startswith("The time must be within the opening hours")
+    assert wrong(page)[0].startswith("The time must be within the opening hours")
+
+
+async def test_where_the_last_table_was_taken_another_time_is_chosen_in_the_same_form(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    fields = await open_form(restaurant, table) | ANN
+    booking = await restaurant.book(table, email="ben@example.com", starts_at=START)
+    await restaurant.admin("POST", f"accept_booking/?id={booking}")
+
+    response, page = await send(restaurant, fields)
+
+    assert response.status_code == 409
+    assert notices(page)[0] == "This table is not free at that time any more."
+    assert 'type="time" required value="19:00"' in page
+    assert 'value="ann@example.com"' in page
+    again = fields_of(page) | ANN | WHEN | {"time": "21:30"}
+    assert (await send(restaurant, again))[0].status_code == 303
+    starts = await restaurant.db.fetch("SELECT starts_at FROM dining_booking ORDER BY id")
+    assert [row["starts_at"] for row in starts] == [EVENING, EVENING + timedelta(minutes=150)]
 
 
 async def test_another_price_than_was_shown_is_said_before_anything_is_ordered(restaurant: Restaurant) -> None:
@@ -342,16 +422,17 @@ async def test_another_price_than_was_shown_is_said_before_anything_is_ordered(r
     assert (await send(restaurant, fields_of(page) | ANN))[0].status_code == 303
 
 
-async def test_a_time_that_has_passed_meanwhile_is_said(restaurant: Restaurant) -> None:
+async def test_a_time_that_has_passed_meanwhile_is_corrected_in_the_same_form(restaurant: Restaurant) -> None:
     fields = await open_form(restaurant, await restaurant.add_table()) | ANN
     past = datetime.now(UTC) - timedelta(hours=3)
 
     response, page = await send(restaurant, fields | {"day": f"{past:%Y-%m-%d}", "time": f"{past:%H:%M}"})
 
     assert response.status_code == 400
-    assert notices(page)[0] == "The time must be in the future."
+    assert wrong(page) == ["The time must be in the future."]
     assert 'value="ann@example.com"' in page
     assert await count(restaurant) == 0
+    assert (await send(restaurant, fields_of(page) | ANN | WHEN))[0].status_code == 303
 
 
 async def test_a_house_that_closes_meanwhile_is_said(restaurant: Restaurant) -> None:
@@ -363,7 +444,34 @@ async def test_a_house_that_closes_meanwhile_is_said(restaurant: Restaurant) -> 
     response, page = await send(restaurant, fields)
 
     assert response.status_code == 400
-    assert notices(page)[0].startswith("The time must be within the opening hours")
+    assert wrong(page)[0].startswith("The time must be within the opening hours")
+
+
+@pytest.mark.parametrize(
+    ("guests", "sentence"),
+    [
+        ("", "The number of guests is missing."),
+        ("5", "The number of guests must be at most 4, the number of seats of the table."),
+    ],
+)
+async def test_an_order_without_guests_or_with_too_many_is_refused(
+    restaurant: Restaurant, guests: str, sentence: str
+) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table(seats=4)) | ANN
+
+    response, page = await send(restaurant, fields | {"guests": guests})
+
+    assert response.status_code == 400
+    assert wrong(page) == [sentence]
+    assert await count(restaurant) == 0
+
+
+@pytest.mark.parametrize("table", ["", "x", "-1", "٣", "9" * 30])
+async def test_the_form_without_a_table_leads_to_the_search(restaurant: Restaurant, table: str) -> None:
+    response, _ = await get(restaurant, "/book/order", **WHEN, table=table)
+
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/book?{urlencode(WHEN)}"
 
 
 @pytest.mark.parametrize(
@@ -379,7 +487,13 @@ async def test_a_form_of_another_site_is_refused(restaurant: Restaurant, headers
     assert await count(restaurant) == 0
 
 
-@pytest.mark.parametrize("change", [{"token": ""}, {"token": "x" * 65}, {"table": ""}, {"table": "9" * 30}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"token": token} for token in ("", "x" * 31, "x" * 33, "x" * 31 + "/", "x" * 31 + "\0", "x" * 31 + "é")),
+        *({"table": table} for table in ("", "9" * 30, "-1", "٣")),
+    ],
+)
 async def test_a_form_that_is_not_ours_is_refused(restaurant: Restaurant, change: dict[str, str]) -> None:
     fields = await open_form(restaurant, await restaurant.add_table()) | ANN
 
@@ -411,6 +525,24 @@ async def test_while_the_database_is_away_nothing_typed_is_lost(
     assert notices(page)[1] == "Send the form again: it is ordered once, however often you send it."
     assert 'value="ann@example.com"' in page
     assert (await send(restaurant, fields_of(page) | ANN))[0].status_code == 303
+
+
+async def test_while_the_database_is_away_a_form_with_a_fault_is_not_lost_either(
+    restaurant: Restaurant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = await open_form(restaurant, await restaurant.add_table()) | ANN | {"email": "ann at home"}
+
+    async def fail(*_: Any) -> None:
+        raise NoConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "select_bookable_tables", fail)
+        response, page = await send(restaurant, fields)
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "2"
+    assert 'value="ann at home"' in page
+    assert "Nothing was ordered" not in page
 
 
 async def test_the_person_is_erased_from_the_stored_answer_too(restaurant: Restaurant) -> None:
@@ -454,9 +586,7 @@ class TestInBerlin:
         response, page = await get(restaurant, "/book", guests="2", day=night, time="02:30")
 
         assert response.status_code == 400
-        assert wrong(page) == [
-            f"The time {night}T02:30 does not exist by the clocks of Europe/Berlin, which skip it; choose another time."
-        ]
+        assert wrong(page) == ["The time does not exist on that day: the clocks skip it. Choose another one."]
         assert "Times are those of the restaurant (Europe/Berlin)." in page
 
 
@@ -486,7 +616,10 @@ class TestLimited:
 
         assert response.status_code == 429
         assert "Retry-After" in response.headers
-        assert re.fullmatch(r"Too many orders were sent from here, .* Try again in \d+ min\.", notices(page)[0])
+        wait = math.ceil(int(response.headers["Retry-After"]) / 60)
+        assert notices(page)[0] == (
+            f"Too many orders were sent from here, or to you, within an hour. Try again in {wait} min."
+        )
         assert 'value="ann@example.com"' in page
         await restaurant.db.execute("DELETE FROM rate_limit")
         assert (await send(restaurant, fields))[0].status_code == 303

@@ -74,6 +74,15 @@ async def test_a_restaurant_with_other_tables_gets_no_orders(restaurant: Restaur
     assert await add_demo_orders(provider_url, restaurant.settings, MORNING) == 0
 
 
+@pytest.mark.parametrize("change", [{"seats": 1}, {"can_be_booked": False}, {"table_type": "room"}])
+async def test_a_restaurant_that_changed_the_demos_tables_starts_without_orders(
+    restaurant: Restaurant, provider_url: Secret, tables: list[int], change: dict[str, Any]
+) -> None:
+    await restaurant.admin("PATCH", "update_table/", json={"id": tables[3], **change})
+
+    assert await add_demo_orders(provider_url, restaurant.settings, MORNING) == 0
+
+
 async def test_orders_that_the_restaurant_does_not_take_are_left_out(
     restaurant: Restaurant, provider_url: Secret, tables: list[int]
 ) -> None:
