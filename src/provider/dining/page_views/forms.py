@@ -178,6 +178,8 @@ def sentence_of(fault: FieldError) -> str:
     """A fault as a guest reads it beside the field."""
     if fault.field == "phone" and fault.message.startswith("is required"):
         return "Enter an email address or a phone number, so that the restaurant can answer."
+    if fault.field == "price_max":
+        return "Enter a price such as 25 or 25.50."
     subjects = {"guests": "The number of guests ", "day": "The day ", "time": "The time ", "starts_at": "The time "}
     subject = "" if fault.field == "offset" else subjects.get(fault.field, "This ")
     return f"{subject}{fault.message.rstrip('.')}."

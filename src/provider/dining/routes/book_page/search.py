@@ -33,7 +33,8 @@ class Found:
     """What a search found.
 
     choices: the tables that fit best, of `number`. other_times: addresses and times nearby with a free table, where
-    there is none for the time asked for. advice: where there is none nearby either.
+    there is none for the time asked for. advice: where there is none nearby either. any_table: the address of the same
+    search for tables of any kind and price, if it may find what this one does not.
     """
 
     words: str
@@ -41,6 +42,7 @@ class Found:
     number: int = 0
     other_times: Sequence[tuple[str, str]] = ()
     advice: str = ""
+    any_table: str = ""
 
 
 @blueprint.get(PATH)
@@ -76,10 +78,16 @@ async def find_tables(wish: Wish, hours: Sequence[OpeningHours]) -> Found:
     words = found_words(number, criteria.guests, start, local_now)
     if found:
         return Found(words, [choice_of(each, settings) for each in found], number)
-    if others := await find_other_times(wish, criteria, criteria.starts_at, hours, now):
-        return Found(words, other_times=others)
+    others = await find_other_times(wish, criteria, criteria.starts_at, hours, now)
     largest, largest_wanted = await tables.select_largest_seats(pool(), criteria)
-    return Found(words, advice=advice(wish, criteria.guests, largest, largest_wanted))
+    any_wish = wish.of_any_table()
+    any_table = any_wish.address(PATH) if any_wish != wish and criteria.guests <= (largest or 0) else ""
+    return Found(
+        words,
+        other_times=others,
+        advice="" if others else advice(wish, criteria.guests, largest, largest_wanted),
+        any_table=any_table,
+    )
 
 
 async def find_other_times(
