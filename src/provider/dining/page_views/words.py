@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from common.time_zones import offsets_around, zone_abbreviation
+from common.web.words import counted
 from provider.dining.models import BookableTable, OpeningHours
 from provider.dining.opening_hours import DAY_NAMES
 from provider.dining.page_views.forms import Wish
@@ -29,9 +30,8 @@ def choice_of(table: BookableTable, settings: DiningSettings) -> Choice:
 
 def found_words(number: int, guests: int, start: datetime, now: datetime) -> str:
     """How many tables are free. start, now: in the zone of the restaurant."""
-    party = "1 guest" if guests == 1 else f"{guests} guests"
-    many = {0: "No table is", 1: "1 table is"}.get(number, f"{number:,} tables are")
-    return f"{many} free for {party} on {when_words(start, now)}."
+    many = f"{counted(number, 'table') if number else 'No table'} {'are' if number > 1 else 'is'}"
+    return f"{many} free for {counted(guests, 'guest')} on {when_words(start, now)}."
 
 
 def when_words(start: datetime, now: datetime) -> str:
