@@ -13,8 +13,12 @@ import pytest
 
 from common.db.errors import NoConnectionError
 from common.instants import format_instant
+from common.web.idempotency import StoredResponse, run_once
+from common.web.responses import encode_json
 from provider.dining import service
+from provider.dining.page_views.forms import Contact, Wish
 from provider.dining.queries import tables
+from provider.dining.routes.book_page.order import OrderForm, scope_of_forms
 from tests.support.callers import sent_from
 from tests.support.restaurant import EVENING, START, Restaurant
 
@@ -198,6 +202,19 @@ async def test_the_house_being_closed_is_said_with_its_hours(restaurant: Restaur
     assert "<dt>Sunday</dt><dd>" in page
 
 
+async def test_times_nearby_at_which_the_house_is_open_are_offered(restaurant: Restaurant) -> None:
+    await restaurant.add_table()
+    hours = [{"day": EVENING.weekday(), "opens": "18:00", "closes": "23:00"}]
+    await restaurant.admin("PUT", "opening_hours", json=hours)
+
+    response, page = await get(restaurant, "/book", **WHEN | {"time": "22:00"})
+
+    assert response.status_code == 400
+    assert wrong(page)[0].startswith("The time must be within the opening hours")
+    assert re.findall(r'#found">(\d\d:\d\d)</a>', page) == ["20:00", "20:30", "21:00"]
+    assert page.count('id="found"') == 1
+
+
 async def test_an_order_is_stored_as_the_api_stores_it_and_a_reload_does_not_repeat_it(restaurant: Restaurant) -> None:
     table = await restaurant.add_table(seats=4, price=25)
     fields = await open_form(restaurant, table) | ANN
@@ -289,6 +306,25 @@ async def test_what_is_changed_in_a_form_that_was_sent_is_not_ordered_and_the_pa
 
     _, page = await get(restaurant, response.headers["Location"])
     assert "What you changed after that was not ordered." in page
+    assert await count(restaurant) == 1
+
+
+async def test_a_form_that_is_sent_again_after_its_time_leads_to_its_order(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    booking = await restaurant.book(table)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    fields = await open_form(restaurant, table) | ANN | {"day": f"{yesterday:%Y-%m-%d}"}
+    wish = Wish(fields["guests"], fields["day"], fields["time"])
+    sent = OrderForm(str(table), "no charge", fields["token"], wish, Contact(**ANN))
+
+    async def store(_: Any) -> StoredResponse:
+        return StoredResponse(201, encode_json({"id": booking}))
+
+    await run_once(restaurant.db, scope_of_forms(), sent.token, sent.fingerprint(), store)
+    response, _ = await send(restaurant, fields)
+
+    assert response.headers["Location"] == f"/book/sent/{sent.token}"
+    assert f"no. {booking}" in (await get(restaurant, response.headers["Location"]))[1]
     assert await count(restaurant) == 1
 
 

@@ -277,4 +277,4 @@ def test_the_hours_of_each_day_are_listed() -> None:
 
     assert words.hours_lines([]) == []
     assert lines[0] == ("Monday", "closed")
-    assert lines[4:6] == [("Friday", "12:00 to 14:00, 18:00 to 23:30"), ("Saturday", "18:00 to 02:00")]
+    assert lines[4:6] == [("Friday", "12:00–14:00, 18:00–23:30"), ("Saturday", "18:00–02:00")]

@@ -76,6 +76,6 @@ def hours_lines(hours: Sequence[OpeningHours]) -> list[tuple[str, str]]:
     if not hours:
         return []
     return [
-        (name, ", ".join(f"{each.opens} to {each.closes}" for each in hours if each.day == day) or "closed")
+        (name, ", ".join(f"{each.opens}–{each.closes}" for each in hours if each.day == day) or "closed")
         for day, name in enumerate(DAY_NAMES)
     ]

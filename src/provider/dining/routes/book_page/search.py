@@ -12,7 +12,7 @@ from common.web.html import html_page
 from common.web.resources import pool
 from provider.dining.inputs import DEFAULT_MINUTES, TableFilter
 from provider.dining.models import OpeningHours
-from provider.dining.order_rules import require_time
+from provider.dining.order_rules import time_faults
 from provider.dining.page_views.forms import Wish, parse_criteria, sentences_of
 from provider.dining.page_views.times import other_starts, suggested_start
 from provider.dining.page_views.words import Choice, advice, choice_of, found_words, hours_lines, other_words
@@ -32,17 +32,19 @@ OTHER_TIMES_SHOWN = 3
 class Found:
     """What a search found.
 
-    choices: the tables that fit best, of `number`. other_times: addresses and times nearby with a free table, where
-    there is none for the time asked for. advice: where there is none nearby either. any_table: the address of the same
-    search for tables of any kind and price, if it may find what this one does not.
+    words: the answer; empty if nobody can come at that time, as `faults` say. choices: the tables that fit best, of
+    `number`. other_times: addresses and times nearby with a free table, where there is no choice. advice: what to try
+    where there is none nearby either. any_table: the address of the same search for tables of any kind and price, if it
+    may find what this one does not.
     """
 
-    words: str
+    words: str = ""
     choices: Sequence[Choice] = ()
     number: int = 0
     other_times: Sequence[tuple[str, str]] = ()
     advice: str = ""
     any_table: str = ""
+    faults: Sequence[FieldError] = ()
 
 
 @blueprint.get(PATH)
@@ -57,7 +59,7 @@ async def show_tables() -> Response:
     except Invalid as error:
         is_asked = any(name in request.args for name in wish.__dict__)
         return search_page(wish, hours, faults=error.errors) if is_asked else search_page(wish, hours)
-    return search_page(wish, hours, found)
+    return search_page(wish, hours, found, faults=found.faults)
 
 
 def suggestion(hours: Sequence[OpeningHours]) -> Wish:
@@ -67,12 +69,13 @@ def suggestion(hours: Sequence[OpeningHours]) -> Wish:
 
 
 async def find_tables(wish: Wish, hours: Sequence[OpeningHours]) -> Found:
-    """The tables that fit and are free. Raises Invalid for a wish with faults."""
+    """The tables that fit and are free. Raises Invalid for a wish that is not valid."""
     now, settings = datetime.now(UTC), resources().dining
     criteria = parse_criteria(wish, context_at(now))
-    require_time(settings, hours, criteria.starts_at, criteria.minutes, now)
     assert criteria.starts_at is not None  # a wish without a time has a fault
     assert criteria.guests is not None
+    if faults := time_faults(settings, hours, criteria.starts_at, criteria.minutes, now):
+        return Found(faults=faults, other_times=await find_other_times(wish, criteria, criteria.starts_at, hours, now))
     found, number = await tables.select_best_tables(pool(), criteria, CHOICES_SHOWN)
     start, local_now = (instant.astimezone(settings.zone) for instant in (criteria.starts_at, now))
     words = found_words(number, criteria.guests, start, local_now)
