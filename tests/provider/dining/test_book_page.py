@@ -92,6 +92,22 @@ async def test_the_page_shows_the_tables_that_the_api_finds(restaurant: Restaura
     assert f"1 table is free for 3 guests on {EVENING_WORDS}" in page
 
 
+async def test_only_an_order_that_is_confirmed_for_that_time_takes_a_table(restaurant: Restaurant) -> None:
+    table = await restaurant.add_table()
+    confirmed_for_the_next_time = await restaurant.book(table, email="ben@example.com")
+    await restaurant.admin("POST", f"accept_booking/?id={confirmed_for_the_next_time}")
+    await restaurant.book(table, email="cem@example.com", starts_at=START)
+    before = await restaurant.book(
+        table, email="dan@example.com", starts_at=format_instant(EVENING - timedelta(hours=2))
+    )
+    await restaurant.admin("POST", f"accept_booking/?id={before}")
+
+    assert "1 table is free for 2 guests" in (await get(restaurant, "/book", **WHEN))[1]
+    _, page = await get(restaurant, "/book", **WHEN | {"time": "18:00"})
+    assert "No table is free for 2 guests" in page
+    assert re.findall(r'#found">(\d\d:\d\d)</a>', page) == ["19:00", "19:30", "20:00"]
+
+
 async def test_where_nothing_is_free_times_nearby_are_offered(restaurant: Restaurant) -> None:
     table = await restaurant.add_table(seats=4)
     booking = await restaurant.book(table, email="ben@example.com", starts_at=START, minutes=60)
