@@ -415,6 +415,7 @@ async def test_the_form_of_a_table_that_is_not_free_offers_the_others(restaurant
     assert re.findall(r'type="radio" name="table" value="(\d+)/', page) == [
         str(each) for each in (table, other) if change == "unknown" or each == other
     ]
+    assert "<h1>Your order</h1>" in page
 
 
 async def test_a_table_that_was_closed_meanwhile_is_said(restaurant: Restaurant) -> None:
