@@ -29,10 +29,8 @@ def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
 
     Raises ValueError for a time that the clocks skip or show twice, and for one outside the calendar.
     """
-    first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    before, after = first.utcoffset(), second.utcoffset()
-    assert before is not None
-    assert after is not None
+    first = local.replace(tzinfo=zone, fold=0)
+    before, after = offsets_around(first)
     shown = f"{local:%Y-%m-%dT%H:%M}"
     if before < after:
         raise ValueError(f"{shown} does not exist by the clocks of {zone.key}, which skip it; choose another time")
@@ -43,6 +41,17 @@ def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
         return first.astimezone(UTC)
     except OverflowError:
         raise ValueError("is not a valid instant") from None
+
+
+def offsets_around(local: datetime) -> tuple[timedelta, timedelta]:
+    """The offsets from UTC before and after a change of the clocks at a local time with a zone.
+
+    The second one is smaller for a time that the clocks show twice, larger for one that they skip, else the same.
+    """
+    before, after = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
+    assert before is not None
+    assert after is not None
+    return before, after
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:

@@ -17,6 +17,7 @@ from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.page_session import current_session, read_form, redirect, redirect_with_notice, session_required
 from common.web.query_string import validate_querystring
 from common.web.resources import pool
+from common.web.words import counted, long_day
 from dashboard.front_desk import service
 from dashboard.front_desk.house import KNOWN_TABLES, House, house_at
 from dashboard.front_desk.inputs import DeskPageQuery
@@ -52,9 +53,9 @@ NOTICES = {
 templates = Templates(
     "dashboard.front_desk",
     state_of=state_of,
-    counted=words.counted,
+    counted=counted,
     kind_of_table=words.kind_of_table,
-    long_day=words.long_day,
+    long_day=long_day,
     short_day=words.short_day,
     day_name=words.day_name,
     clock=words.clock,

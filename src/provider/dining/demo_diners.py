@@ -60,7 +60,7 @@ CLOCK_TIMES = tuple(time(hour, minute) for hour in (12, 13, 18, 19, 20, 21) for 
 
 
 async def add_demo_orders(url: Secret, settings: DiningSettings, now: datetime) -> int:
-    """Store the orders of the first day, unless there are bookings, or other tables; returns how many.
+    """Store the orders of the first day, unless there are bookings, or the tables are not the demo's; returns how many.
 
     A waiting one whose time has nearly passed is for the day after; one that the restaurant does not take is left out.
     Their messages leave through the outbox.
@@ -70,7 +70,8 @@ async def add_demo_orders(url: Secret, settings: DiningSettings, now: datetime) 
         async with connection.transaction():
             await bookings.lock_bookings(connection)
             found = await tables.select_tables(connection, 0, len(TABLES) + 1)
-            if await bookings.has_bookings(connection) or len(found) != len(TABLES):
+            kinds = [(table.table_type, table.seats) for table in found if table.can_be_booked]
+            if await bookings.has_bookings(connection) or kinds != [(kind, seats) for kind, seats, _ in TABLES]:
                 return 0
             ids = [table.id for table in found]
             return await _store_first_day(connection, settings, ids, now)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from common.time_zones import offsets_around
 from provider.dining.models import OpeningHours
 
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -76,9 +77,7 @@ def _instant(day: date, minute: int, zone: ZoneInfo, *, fold: int) -> datetime:
     """Return the instant at which clocks show a minute of a day; for a skipped minute, that of the jump."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     local = midnight + minute * MINUTE  # by the clocks, whatever the time in between
-    before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
-    assert before is not None
-    assert after is not None
+    before, after = offsets_around(local)
     if before >= after:
         return local.replace(fold=fold).astimezone(UTC)
     jump = local.replace(fold=1).astimezone(UTC)

@@ -10,9 +10,10 @@ from dashboard.board.page_views.look_here import (
     LINES,
     LINES_OF_HOTEL,
     Line,
+    failing_jobs_line,
     late_orders_line,
     lines_of_nights,
-    listed,
+    low_prices_line,
     ranked,
     stores_down_line,
 )
@@ -188,5 +189,6 @@ def test_what_lets_a_guest_wait_stands_above_every_night() -> None:
 
 
 def test_long_lists_of_names_are_cut() -> None:
-    assert listed(["a", "b", "c"]) == "a, b, c"
-    assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    for names, reason in (("abc", "a, b and c"), ("abcde", "a, b, c and 2 more")):
+        lines = failing_jobs_line(names), stores_down_line(names), low_prices_line(names, "/board/prices")
+        assert [each.reason for each in lines] == [reason] * 3

@@ -74,6 +74,15 @@ async def test_a_restaurant_with_other_tables_gets_no_orders(restaurant: Restaur
     assert await add_demo_orders(provider_url, restaurant.settings, MORNING) == 0
 
 
+@pytest.mark.parametrize("change", [{"seats": 1}, {"can_be_booked": False}, {"table_type": "room"}])
+async def test_a_restaurant_that_changed_the_demos_tables_starts_without_orders(
+    restaurant: Restaurant, provider_url: Secret, tables: list[int], change: dict[str, Any]
+) -> None:
+    await restaurant.admin("PATCH", "update_table/", json={"id": tables[3], **change})
+
+    assert await add_demo_orders(provider_url, restaurant.settings, MORNING) == 0
+
+
 async def test_orders_that_the_restaurant_does_not_take_are_left_out(
     restaurant: Restaurant, provider_url: Secret, tables: list[int]
 ) -> None:
@@ -105,6 +114,15 @@ async def test_diners_stop_while_many_orders_wait(restaurant: Restaurant, tables
     assert await order_as_diner(restaurant.db, restaurant.settings, MORNING) == {"orders": 1}
 
 
+async def test_while_the_restaurant_is_closed_at_all_usual_times_nothing_is_ordered(
+    restaurant: Restaurant, tables: list[int]
+) -> None:
+    hours = [{"day": day, "opens": "06:00", "closes": "10:00"} for day in range(7)]
+    await restaurant.admin("PUT", "opening_hours", json=hours)
+
+    assert await order_as_diner(restaurant.db, restaurant.settings, MORNING) == {"orders": 0}
+
+
 async def test_without_a_table_nothing_is_ordered(restaurant: Restaurant) -> None:
     assert await order_as_diner(restaurant.db, restaurant.settings, MORNING) == {"orders": 0}
 
@@ -125,3 +143,18 @@ async def test_diners_order_only_in_the_demo_and_only_if_asked(
     assert interval_of(restaurant, environment) == 0
     assert interval_of(restaurant, environment | {"PROVIDER_DINERS_RATE": "90"}) == 90
     assert interval_of(restaurant, outside | {"PROVIDER_DINERS_RATE": "90"}) == 0
+
+
+class TestInTokyo:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        return environment | {"PROVIDER_TIMEZONE": "Asia/Tokyo"}
+
+    async def test_the_day_of_orders_is_that_of_the_restaurant(
+        self, restaurant: Restaurant, provider_url: Secret, tables: list[int]
+    ) -> None:
+        early_on_the_next_day = MORNING.replace(hour=16)  # 01:00 in Tokyo
+        await add_demo_orders(provider_url, restaurant.settings, early_on_the_next_day)
+
+        first = await restaurant.db.fetchval("SELECT min(starts_at) FROM dining_booking")
+        assert first == MORNING.replace(hour=3) + timedelta(days=1)

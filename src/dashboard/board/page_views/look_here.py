@@ -14,8 +14,9 @@ from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from common.web.charts.number_text import count_text, signed_text
+from common.web.words import counted, listed
 from dashboard.board.page_views.question import Question
-from dashboard.board.page_views.words import counted, hotel_name, percent_text, short_night
+from dashboard.board.page_views.words import hotel_name, percent_text, short_night
 from dashboard.bookings.models.notable_nights import NotableNight
 
 LINES = 8
@@ -266,14 +267,14 @@ def late_orders_line(late: int, oldest: datetime) -> Line:
 def failing_jobs_line(names: Sequence[str]) -> Line:
     """The last run of jobs failed."""
     subject = "A job fails" if len(names) == 1 else f"{len(names)} jobs fail"
-    return Line(FAILING_JOBS, ALERT, "behind", subject, listed(names), "/board/system#jobs")
+    return Line(FAILING_JOBS, ALERT, "behind", subject, listed(names, NAMES_LISTED), "/board/system#jobs")
 
 
 def stores_down_line(stores: Sequence[str]) -> Line:
     """Stores are down now."""
     subject = "One store is down now" if len(stores) == 1 else f"{count_text(len(stores))} stores are down now"
     address = f"/board/stores/{quote(stores[0], safe='')}" if len(stores) == 1 else "/board/stores?state=down"
-    return Line(STORES_DOWN, ALERT, "behind", subject, listed(stores), address)
+    return Line(STORES_DOWN, ALERT, "behind", subject, listed(stores, NAMES_LISTED), address)
 
 
 def quarantine_line(count: int) -> Line:
@@ -293,13 +294,7 @@ def low_prices_line(names: Sequence[str], address: str) -> Line:
         if len(names) == 1
         else f"{count_text(len(names))} prices are at their lowest in 30 days"
     )
-    return Line(LOW_PRICES, "↓", "", subject, listed(names), address)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Up to three names, and how many there are besides."""
-    more = len(names) - NAMES_LISTED
-    return ", ".join(names[:NAMES_LISTED]) + (f" and {count_text(more)} more" if more > 0 else "")
+    return Line(LOW_PRICES, "↓", "", subject, listed(names, NAMES_LISTED), address)
 
 
 def clock(at: datetime) -> str:

@@ -9,11 +9,12 @@ from common.web.charts.build_up import BuildUp as BuildUpData
 from common.web.charts.build_up import BuildUpDay, build_up
 from common.web.charts.marks import Chart, Words
 from common.web.charts.number_text import count_text
+from common.web.words import counted
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_sentence import slept_or_on_the_books
 from dashboard.board.page_views.night_table import NightTable, NightTotals, night_table
-from dashboard.board.page_views.words import counted, long_day, percent_text
+from dashboard.board.page_views.words import long_day, percent_text
 from dashboard.bookings.curves import BUILD_UP_DAYS
 from dashboard.bookings.models.curves import BuildUp
 from dashboard.bookings.models.nights import NightFigures

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from common.jobs.lease import JobState
 from common.web.charts.number_text import UNKNOWN, count_text, signed_text
+from common.web.words import counted
 from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, short_night
@@ -52,8 +53,8 @@ def outlook(nights: NightsAhead, *, is_past: bool) -> str:
 
 def checked_words(hotels: int, stores: int | None, products: int | None) -> str:
     """What was looked at where nothing is unusual; None for what was not."""
-    counts = [(hotels, "hotel", "hotels"), (stores, "store", "stores"), (products, "product", "products")]
-    words = [f"{count_text(count)} {one if count == 1 else many}" for count, one, many in counts if count is not None]
+    counts = ((hotels, "hotel"), (stores, "store"), (products, "product"))
+    words = [counted(count, noun) for count, noun in counts if count is not None]
     return f"Nothing unusual. Checked {', '.join(words)}."
 
 

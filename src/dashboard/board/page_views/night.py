@@ -10,10 +10,11 @@ from common.web.charts.countdown import Countdown, CountdownDay, countdown
 from common.web.charts.gauge import Gauge, gauge
 from common.web.charts.marks import Chart, Words
 from common.web.charts.number_text import count_text
+from common.web.words import counted
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_sentence import Usual, night_sentence
-from dashboard.board.page_views.words import counted, long_day, long_night, short_night
+from dashboard.board.page_views.words import long_day, long_night, short_night
 from dashboard.bookings.models.curves import UsualPoint
 from dashboard.bookings.models.event_days import EventDay
 from dashboard.bookings.models.figures import CurvePoint

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from common.web.charts.number_text import count_text, range_text
+from common.web.words import counted
 from dashboard.board.page_views.books import Books
-from dashboard.board.page_views.words import counted, long_day, percent_text
+from dashboard.board.page_views.words import long_day, percent_text
 from dashboard.bookings.curves import last_slept_like
 from dashboard.bookings.models.nights import NightFigures
 from dashboard.bookings.service import night_last_year

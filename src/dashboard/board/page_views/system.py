@@ -8,6 +8,7 @@ from common.jobs.lease import JobState
 from common.outbox.admin import MessageState
 from common.web.charts.number_text import UNKNOWN, count_text
 from common.web.page_frame import duration_words
+from common.web.words import counted
 from dashboard.board.models import FeedReading
 from dashboard.board.page_views.system_problems import (
     INGESTION,
@@ -24,7 +25,7 @@ from dashboard.board.page_views.system_words import (
     shortened,
     visible,
 )
-from dashboard.board.page_views.words import counted, long_night
+from dashboard.board.page_views.words import long_night
 from dashboard.bookings.decoding import BookingEvent
 from dashboard.bookings.models.figures import FeedDifference
 from dashboard.bookings.night_audit import job_of_feed

@@ -8,10 +8,10 @@ from datetime import datetime
 from common.jobs.lease import JobState
 from common.web.charts.number_text import UNKNOWN, count_text
 from common.web.page_frame import duration_words
+from common.web.words import counted
 from dashboard.board.models import FeedReading
 from dashboard.board.page_views.system_problems import INTERRUPTED, has_audited, is_failing, is_overdue
 from dashboard.board.page_views.system_words import clock, did_words, error_words, job_label, shortened, until
-from dashboard.board.page_views.words import counted
 from dashboard.bookings.night_audit import NIGHT_AUDIT, job_of_feed
 
 SHORTEST_WAIT = 15.0

@@ -9,16 +9,15 @@ from common.jobs.lease import JobState
 from common.outbox.admin import MessageCounts
 from common.web.charts.number_text import count_text
 from common.web.page_frame import LATE_SECONDS, duration_words
+from common.web.words import counted, listed
 from dashboard.board.models import FeedReading, Part, SystemProblem
 from dashboard.board.page_views.system_words import (
     TOPIC_LABELS,
     ago,
     error_words,
     job_label,
-    listed_words,
     shortened,
 )
-from dashboard.board.page_views.words import counted
 from dashboard.board.parts import value_or_none
 from dashboard.board.system_state import SystemState
 from dashboard.bookings.night_audit import NIGHT_AUDIT, job_of_feed
@@ -263,7 +262,7 @@ def works_words(state: SystemState) -> str:
         "the database",
     ]
     sentences = [
-        f"Everything works. Checked at {state.read_at:%H:%M:%S} UTC: {listed_words(checked)}.",
+        f"Everything works. Checked at {state.read_at:%H:%M:%S} UTC: {listed(checked)}.",
         *(reading_words(feed) for feed in feeds if feed.first_read_at is None),
     ]
     if len(compared) < len(audits):

@@ -1,7 +1,7 @@
 """Names, durations and errors of the system, as the page writes them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from common.web.charts.number_text import UNKNOWN, count_text
@@ -156,9 +156,3 @@ def bytes_text(size: int | None) -> str:
             break
         number /= 1000
     return f"{number:,.0f} {unit}" if number >= 100 or unit == "bytes" else f"{number:.1f} {unit}"
-
-
-def listed_words(words: Iterable[str]) -> str:
-    """Such as `a, b and c`."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last

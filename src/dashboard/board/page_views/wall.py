@@ -8,7 +8,8 @@ from common.web.charts.marks import Drawing
 from common.web.charts.number_text import count_text, signed_text
 from common.web.charts.small import bar_with_mark
 from common.web.page_frame import duration_words
-from dashboard.board.page_views.words import counted, hotel_name, percent_text
+from common.web.words import counted
+from dashboard.board.page_views.words import hotel_name, percent_text
 from dashboard.bookings.models.summary import FoundSummary, HotelFigures, TotalFigures
 from dashboard.front_desk.models import DeskCounts
 from dashboard.uptime.fleet_figures import FleetNow

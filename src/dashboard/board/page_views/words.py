@@ -4,28 +4,24 @@ from datetime import date
 from functools import lru_cache
 from math import floor
 
+from common.web import words
 from common.web.charts.number_text import count_text
 
 
 @lru_cache(maxsize=4096)
 def short_night(night: date) -> str:
     """Such as `Fri 11 Dec`."""
-    return f"{night:%a} {night.day} {night:%b}"
+    return words.short_day(night)
 
 
 def long_night(night: date) -> str:
     """Such as `Saturday 12 December 2026`."""
-    return f"{night:%A} {night.day} {night:%B %Y}"
+    return words.long_day(night)
 
 
 def long_day(day: date) -> str:
     """Such as `12 October 2026`."""
     return f"{day.day} {day:%B %Y}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Such as `1 day` or `15 days`."""
-    return f"{count_text(number)} {noun if number == 1 else f'{noun}s'}"
 
 
 def percent_text(value: float, whole: float | None) -> str:

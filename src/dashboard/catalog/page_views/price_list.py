@@ -9,8 +9,9 @@ from uuid import UUID
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text
 from common.web.charts.small import step_line
+from common.web.words import counted, listed
 from dashboard.catalog.models import Product, ProductSort
-from dashboard.catalog.page_views.words import counted, day_text, moment_text, price_text
+from dashboard.catalog.page_views.words import day_text, moment_text, price_text
 from dashboard.catalog.queries.sparklines import PriceCounts, PriceSparkline
 
 PATH = "/board/prices"
@@ -150,11 +151,7 @@ def lowest_words(rows: Sequence[PriceRow]) -> str:
     names = [row.name for row in rows if row.is_lowest]
     if not names:
         return ""
-    listed, more = names[:NAMES_LISTED], len(names) - NAMES_LISTED
-    if more > 0:
-        listed.append(f"{count_text(more)} more")
-    joined = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-    return f"{joined} {'is at its' if len(names) == 1 else 'are at their'} lowest in 30 days."
+    return f"{listed(names, NAMES_LISTED)} {'is at its' if len(names) == 1 else 'are at their'} lowest in 30 days."
 
 
 def problems(counts: PriceCounts, *, has_service: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from math import floor
 
-from common.web.charts.number_text import UNKNOWN, count_text
+from common.web.charts.number_text import UNKNOWN
 
 
 def price_text(price: float | None) -> str:
@@ -41,8 +41,3 @@ def moment_text(at: datetime, now: datetime) -> str:
     if at.date() == now.date():
         return f"{at:%H:%M}"
     return f"{day_text(at, now)}, {at:%H:%M}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Such as `1 product` or `12 products`."""
-    return f"{count_text(number)} {noun if number == 1 else f'{noun}s'}"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from common.web.page_frame import duration_words
+from common.web.words import counted, listed
 from dashboard.front_desk.house import House
 from dashboard.front_desk.models import DeskTable, Order, TakenTable
-from dashboard.front_desk.page_views.words import clock, counted, isolated, moment, span, when
+from dashboard.front_desk.page_views.words import clock, isolated, moment, span, when
 
 LATE = timedelta(minutes=5)
 VERY_LATE = timedelta(minutes=15)
@@ -93,9 +94,8 @@ def _free_tables(order: Order, taken: Collection[int], tables: Sequence[DeskTabl
     if not free:
         return f"No other known table for {needed} is free then."
     free.sort(key=lambda each: (each.seats, each.table_id))
-    named = ", ".join(f"table {each.table_id} ({counted(each.seats, 'seat')})" for each in free[:TABLES_NAMED])
-    more = f" and {len(free) - TABLES_NAMED} more" if len(free) > TABLES_NAMED else ""
-    return f"Free then: {named}{more}."
+    named = (f"table {each.table_id} ({counted(each.seats, 'seat')})" for each in free)
+    return f"Free then: {listed(named, TABLES_NAMED)}."
 
 
 def _rivals(order: Order, others: Sequence[Order]) -> str:

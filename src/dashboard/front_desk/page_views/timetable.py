@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from common.time_zones import end_of_day, start_of_day, zone_abbreviation
 from common.web.charts.marks import Drawing, Path
 from common.web.charts.path import Box, boxes, coordinate, hatching
+from common.web.words import counted
 from dashboard.front_desk.house import House
 from dashboard.front_desk.models import DayOrder, DeskTable
-from dashboard.front_desk.page_views.words import clock, counted, isolated, span
+from dashboard.front_desk.page_views.words import clock, isolated, span
 
 STEP = timedelta(minutes=30)
 COLUMN = 48

@@ -12,11 +12,6 @@ DAY = timedelta(days=1)
 KINDS = {"regular": "Table in the hall", "cabin": "Cabin", "room": "Private room"}
 
 
-def counted(number: int, noun: str) -> str:
-    """Such as `1 guest` or `3 guests`."""
-    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
-
-
 def isolated(text: str) -> str:
     """A name in a sentence, between marks that keep its direction of writing from turning the rest around."""
     return f"\u2068{text}\u2069"
@@ -39,11 +34,6 @@ def span_with_zone(starts_at: datetime, ends_at: datetime, zone: ZoneInfo) -> st
     first, last = (zone_abbreviation(each.astimezone(zone)) for each in (starts_at, ends_at))
     text = span(starts_at, ends_at, zone)
     return f"{text} {last}" if first == last else f"{text.replace('–', f' {first}–', 1)} {last}"
-
-
-def long_day(day: date) -> str:
-    """Such as `Saturday 5 December 2026`."""
-    return f"{day:%A} {day.day} {day:%B} {day.year}"
 
 
 def short_day(day: date, today: date) -> str:

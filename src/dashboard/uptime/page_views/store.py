@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from common.web.page_frame import duration_words
+from common.web.words import long_day
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.periods import KeptPolls, UptimePeriod
 from dashboard.uptime.models.stores import Incident, Span, StoreDay, StoredClosure, StoreNow
@@ -25,7 +26,6 @@ from dashboard.uptime.page_views.store_words import (
     clock_text,
     exact_percent_text,
     lasting,
-    long_day,
     moment_text,
     span_text,
     whole_percent_text,

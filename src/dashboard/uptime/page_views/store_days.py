@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from common.web.charts.day_strip import NARROW_DAYS, StripDay, day_strip
 from common.web.charts.marks import Chart, Words
 from common.web.charts.number_text import UNKNOWN
+from common.web.words import counted
 from dashboard.uptime.models.periods import PeriodName, UptimePeriod
 from dashboard.uptime.models.stores import StoreDay
 from dashboard.uptime.page_views.store_words import (
     NO_DATA,
-    counted,
     day_name,
     exact_percent_text,
     lasting,

@@ -7,16 +7,13 @@ from datetime import date, timedelta
 from common.web.charts.marks import Chart, Words
 from common.web.charts.week_hours import Tick, WeekRow, week_hours
 from common.web.page_frame import duration_words
+from common.web.words import counted, listed, long_day, short_day
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.stores import Poll, Span, Timeline
 from dashboard.uptime.page_views.store_words import (
     ALL_DAY,
-    counted,
-    joined,
     lasting,
-    long_day,
     moment_text,
-    short_day,
     span_text,
 )
 from dashboard.uptime.page_views.wall_hours import WallDay, wall_day
@@ -139,7 +136,7 @@ def _opening(wall: WallDay, hours: ObservedHours, clock: StoreClock) -> str:
         return "The store was closed all day." if wall.end <= clock.now else "The store is closed all day."
     if spans == [Span(wall.start, wall.end)]:
         return f"Open {ALL_DAY}."
-    return f"Open {joined([_local_span(span, wall, clock) for span in spans])}."
+    return f"Open {listed([_local_span(span, wall, clock) for span in spans])}."
 
 
 def _local_span(span: Span, wall: WallDay, clock: StoreClock) -> str:

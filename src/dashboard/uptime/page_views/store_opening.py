@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from common.web.words import listed, long_day
 from dashboard.uptime.models.stores import HoursRow, StoredClosure, StoreNow
-from dashboard.uptime.page_views.store_words import ALL_DAY, joined, long_day, moment_text
+from dashboard.uptime.page_views.store_words import ALL_DAY, moment_text
 from dashboard.uptime.store_periods import StoreClock
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -37,7 +38,7 @@ def business_hours(store: StoreNow, today: date) -> BusinessHours:
     ]
     starts = sorted({row.valid_from for row in store.hours if row.valid_from and row.valid_from > today})
     days = tuple(
-        WeekdayHours(name, joined(shifts) if (shifts := _shifts(in_force, number)) else "closed")
+        WeekdayHours(name, listed(shifts) if (shifts := _shifts(in_force, number)) else "closed")
         for number, name in enumerate(WEEKDAYS)
     )
     return BusinessHours(() if store.always_open else days, tuple(map(long_day, starts)))

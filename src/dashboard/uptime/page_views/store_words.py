@@ -1,11 +1,11 @@
 """Shares, times and durations of stores as their pages write them. Shares are rounded down: only all is 100 %."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from common.web.charts.number_text import UNKNOWN, count_text
+from common.web.charts.number_text import UNKNOWN
 from common.web.page_frame import duration_words
+from common.web.words import short_day
 
 HUNDREDTHS = 10_000
 MICROSECONDS = 1_000_000
@@ -30,24 +30,9 @@ def whole_percent_text(share: float | None) -> str:
     return UNKNOWN if share is None else f"{int(share * 100 + 1e-9)} %"
 
 
-def counted(number: int, noun: str) -> str:
-    """Such as `1 incident` or `15 incidents`."""
-    return f"{count_text(number)} {noun if number == 1 else f'{noun}s'}"
-
-
 def day_name(day: date) -> str:
     """Such as `Aug 22 2026`."""
     return f"{day:%b} {day.day} {day.year}"
-
-
-def long_day(day: date) -> str:
-    """Such as `Saturday 22 August 2026`."""
-    return f"{day:%A} {day.day} {day:%B %Y}"
-
-
-def short_day(day: date) -> str:
-    """Such as `Sat 22 Aug`."""
-    return f"{day:%a} {day.day} {day:%b}"
 
 
 def clock_text(at: datetime, zone: ZoneInfo) -> str:
@@ -68,12 +53,6 @@ def span_text(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> 
     """From when to when, with the day of the end only where it is another: `Thu 26 Nov, 13:12 – 14:05`."""
     same = start.astimezone(zone).date() == end.astimezone(zone).date()
     return f"{moment_text(start, zone, now)} – {clock_text(end, zone) if same else moment_text(end, zone, now)}"
-
-
-def joined(parts: Sequence[str]) -> str:
-    """Such as `a`, `a and b`, or `a, b and c`."""
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def lasting(seconds: float | None) -> str:

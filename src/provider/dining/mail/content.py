@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from common.web.words import counted
 from provider.dining.auth.cancel_tokens import CancelToken
 from provider.dining.local_times import format_start
 from provider.dining.mail.mailbox import parse_mailbox
@@ -90,9 +91,7 @@ def order_details(order: TableOrder, settings: DiningSettings) -> list[tuple[str
     details = [("Restaurant", settings.restaurant_name)]
     if settings.restaurant_address is not None:
         details.append(("Address", settings.restaurant_address))
-    details.append(
-        ("Table", f"{TABLE_TYPE_NAMES[order.table_type]}, {order.seats} {'seat' if order.seats == 1 else 'seats'}")
-    )
+    details.append(("Table", f"{TABLE_TYPE_NAMES[order.table_type]}, {counted(order.seats, 'seat')}"))
     if order.guests is not None:
         details.append(("Guests", str(order.guests)))
     details.append(("When", format_start(order.starts_at, settings)))

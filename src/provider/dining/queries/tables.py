@@ -1,6 +1,7 @@
 """SQL of the tables."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from common.db.pool import Executor
 from provider.dining.inputs import TableChange, TableFilter, TableInput
@@ -60,6 +61,33 @@ async def update_tables(db: Executor, changes: Sequence[TableChange]) -> dict[in
     return {row["id"]: Table(**row) for row in rows}
 
 
+_WANTED = """
+       can_be_booked
+   AND ($1::text IS NULL OR table_type = $1)
+   AND ($2::int IS NULL OR seats >= $2)
+   AND ($3::int IS NULL OR seats <= $3)
+   AND ($4::numeric IS NULL OR price >= $4)
+   AND ($5::numeric IS NULL OR price <= $5)
+   AND ($6::int IS NULL OR seats >= $6)
+"""
+"""Whether a table can be booked and is as the criteria say, whatever the time."""
+
+_TAKEN = """
+    SELECT FROM dining_booking AS booking
+     WHERE booking.table_id = dining_table.table_id AND booking.status = 'confirmed'
+       AND booking.starts_at IS NOT NULL AND tstzrange(booking.starts_at, booking.ends_at)
+"""
+"""The confirmed bookings of a table with a time, whose range the statement compares."""
+
+
+def _wanted(criteria: TableFilter) -> tuple[object, ...]:
+    """The arguments of `_WANTED`."""
+    return (
+        criteria.table_type, criteria.seats_min, criteria.seats_max, criteria.price_min, criteria.price_max,
+        criteria.guests,
+    )  # fmt: skip
+
+
 async def select_bookable_tables(
     db: Executor, criteria: TableFilter, after: int, limit: int | None
 ) -> list[BookableTable]:
@@ -68,30 +96,79 @@ async def select_bookable_tables(
     With a time, those that are confirmed for another booking at that time are left out.
     """
     rows = await db.fetch(
-        """
+        f"""
         SELECT table_id AS id, table_type, seats, price
           FROM dining_table
-         WHERE can_be_booked
-           AND ($1::text IS NULL OR table_type = $1)
-           AND ($2::int IS NULL OR seats >= $2)
-           AND ($3::int IS NULL OR seats <= $3)
-           AND ($4::numeric IS NULL OR price >= $4)
-           AND ($5::numeric IS NULL OR price <= $5)
-           AND table_id > $6
-           AND ($8::int IS NULL OR seats >= $8)
-           AND ($9::timestamptz IS NULL OR NOT EXISTS (
-               SELECT FROM dining_booking AS booking
-                WHERE booking.table_id = dining_table.table_id AND booking.status = 'confirmed'
-                  AND booking.starts_at IS NOT NULL
-                  AND tstzrange(booking.starts_at, booking.ends_at) && tstzrange($9, $10)
-           ))
+         WHERE {_WANTED}
+           AND ($7::timestamptz IS NULL OR NOT EXISTS ({_TAKEN} && tstzrange($7, $8)))
+           AND table_id > $9
          ORDER BY table_id
-         LIMIT $7
-        """,
-        criteria.table_type, criteria.seats_min, criteria.seats_max, criteria.price_min, criteria.price_max,
-        after, limit, criteria.guests, criteria.starts_at, criteria.ends_at,
+         LIMIT $10
+        """,  # noqa: S608 - built from the literals above
+        *_wanted(criteria), criteria.starts_at, criteria.ends_at, after, limit,
     )  # fmt: skip
     return [BookableTable(**row) for row in rows]
+
+
+async def select_best_tables(db: Executor, criteria: TableFilter, limit: int) -> tuple[list[BookableTable], int]:
+    """Return up to `limit` of the bookable tables that match, and how many match in all.
+
+    Those with the fewest seats come first, and of these the cheapest. With a time, those that are confirmed for another
+    booking at that time are left out.
+    """
+    rows = await db.fetch(
+        f"""
+        SELECT table_id AS id, table_type, seats, price, count(*) OVER ()::int AS number
+          FROM dining_table
+         WHERE {_WANTED}
+           AND ($7::timestamptz IS NULL OR NOT EXISTS ({_TAKEN} && tstzrange($7, $8)))
+         ORDER BY seats, price, table_id
+         LIMIT $9
+        """,  # noqa: S608 - built from the literals above
+        *_wanted(criteria), criteria.starts_at, criteria.ends_at, limit,
+    )  # fmt: skip
+    found = [BookableTable(row["id"], row["table_type"], row["seats"], row["price"]) for row in rows]
+    return found, rows[0]["number"] if rows else 0
+
+
+async def select_free_starts(db: Executor, criteria: TableFilter, starts: Sequence[datetime]) -> set[datetime]:
+    """Return those of the starts, in UTC, from which a bookable table that matches is free for the criteria's minutes.
+
+    The time of the criteria themselves does not count.
+    """
+    rows = await db.fetch(
+        f"""
+        SELECT start
+          FROM unnest($7::timestamptz[]) AS start
+         WHERE EXISTS (
+               SELECT FROM dining_table
+                WHERE {_WANTED}
+                  AND NOT EXISTS ({_TAKEN} && tstzrange(start, start + $8::interval))
+               )
+        """,  # noqa: S608 - built from the literals above
+        *_wanted(criteria), list(starts), timedelta(minutes=criteria.minutes),
+    )  # fmt: skip
+    return {row["start"] for row in rows}
+
+
+async def select_largest_seats(db: Executor, criteria: TableFilter) -> tuple[int | None, int | None]:
+    """Return how many seats the largest bookable table has, and the largest one of the criteria's kind and price.
+
+    None without such a table. Times and guests do not count.
+    """
+    row = await db.fetchrow(
+        """
+        SELECT max(seats) AS of_all,
+               max(seats) FILTER (
+                   WHERE ($1::text IS NULL OR table_type = $1) AND ($2::numeric IS NULL OR price <= $2)
+               ) AS of_wanted
+          FROM dining_table
+         WHERE can_be_booked
+        """,
+        criteria.table_type, criteria.price_max,
+    )  # fmt: skip
+    assert row is not None
+    return row["of_all"], row["of_wanted"]
 
 
 async def select_tables(db: Executor, after: int, limit: int) -> list[Table]:

@@ -1,14 +1,15 @@
 """What the pages on which guests order a table have in common."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from quart import Response
 from werkzeug.datastructures import MultiDict
 
 from common.web.html import Templates
-from provider.dining import page_views
-from provider.dining.page_views import Wish
+from provider.dining.order_rules import MAX_AHEAD
+from provider.dining.page_views.forms import Context, Wish, repeated_times
+from provider.dining.page_views.times import last_day
 from provider.resources import resources
 
 PATH = "/book"
@@ -19,13 +20,15 @@ templates = Templates("provider.dining")
 
 def book_page(template: str, *, wish: Wish, status: int = 200, **content: Any) -> Response:
     """A page of these. Its Referrer-Policy lets forms say that they come from here."""
-    settings = resources().dining
+    settings, now = resources().dining, datetime.now(UTC)
     page = templates.page(
         template,
         wish=wish,
         settings=settings,
         path=PATH,
-        repeated=page_views.repeated_times(wish, settings.zone),
+        first_day=now.astimezone(settings.zone).date(),
+        last_day=last_day(now, MAX_AHEAD, settings.zone),
+        repeated=repeated_times(wish, settings.zone),
         **content,
     )
     page.headers["Referrer-Policy"] = "same-origin"
@@ -38,6 +41,6 @@ def wish_of(given: MultiDict[str, str], absent: Wish) -> Wish:
     return Wish(**{name: given.get(name, value).strip() for name, value in absent.__dict__.items()})
 
 
-def context_at(now: datetime) -> page_views.Context:
+def context_at(now: datetime) -> Context:
     settings = resources().dining
     return {"now": now, "zone": settings.zone, "region": settings.phone_region}

@@ -1,6 +1,5 @@
 """The page on which guests find a table: a form that works without scripts, and the search of the API."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,19 +10,21 @@ from quart_schema import hide
 from common.web.errors import FieldError, Invalid
 from common.web.html import html_page
 from common.web.resources import pool
-from provider.dining import page_views
 from provider.dining.inputs import DEFAULT_MINUTES, TableFilter
 from provider.dining.models import OpeningHours
-from provider.dining.order_rules import MAX_AHEAD
-from provider.dining.page_views import CHOICES_SHOWN, TABLES_READ, Choice, Wish
+from provider.dining.order_rules import time_faults
+from provider.dining.page_views.forms import Wish, parse_criteria, sentences_of
+from provider.dining.page_views.times import other_starts, suggested_start
+from provider.dining.page_views.words import Choice, advice, choice_of, found_words, hours_lines, other_words
 from provider.dining.queries import opening_hours, tables
 from provider.dining.routes.book_page.frame import ORDER_PATH, PATH, book_page, context_at, wish_of
-from provider.dining.routes.customer import require_orderable_criteria
 from provider.dining.wording import TABLE_TYPE_NAMES
 from provider.resources import resources
 
 blueprint = Blueprint("dining_book_search", __name__)
 
+CHOICES_SHOWN = 50
+"""Tables shown for one time."""
 OTHER_TIMES_SHOWN = 3
 
 
@@ -31,16 +32,19 @@ OTHER_TIMES_SHOWN = 3
 class Found:
     """What a search found.
 
-    choices: those that fit best. is_more: whether there are more. other_times: addresses and times nearby with a free
-    table, where there is none for the time asked for. is_too_large: whether no table that can be ordered is as wanted,
-    whatever the time.
+    words: the answer; empty if nobody can come at that time, as `faults` say. choices: the tables that fit best, of
+    `number`. other_times: addresses and times nearby with a free table, where there is no choice. advice: what to try
+    where there is none nearby either. any_table: the address of the same search for tables of any kind and price, if it
+    may find what this one does not.
     """
 
-    words: str
-    choices: Sequence[Choice]
-    is_more: bool
-    other_times: Sequence[tuple[str, str]]
-    is_too_large: bool
+    words: str = ""
+    choices: Sequence[Choice] = ()
+    number: int = 0
+    other_times: Sequence[tuple[str, str]] = ()
+    advice: str = ""
+    any_table: str = ""
+    faults: Sequence[FieldError] = ()
 
 
 @blueprint.get(PATH)
@@ -53,71 +57,69 @@ async def show_tables() -> Response:
     try:
         found = await find_tables(wish, hours)
     except Invalid as error:
-        page = search_page(wish, hours, None, error.errors)
-        page.status_code = 400 if set(request.args) & set(wish.__dict__) else 200
-        return page
-    return search_page(wish, hours, found, ())
+        is_asked = any(name in request.args for name in wish.__dict__)
+        return search_page(wish, hours, faults=error.errors) if is_asked else search_page(wish, hours)
+    return search_page(wish, hours, found, faults=found.faults)
 
 
 def suggestion(hours: Sequence[OpeningHours]) -> Wish:
     """What the form says before a guest types: two guests at the next usual time."""
-    start = page_views.suggested_start(resources().dining, hours, datetime.now(UTC))
+    start = suggested_start(resources().dining, hours, datetime.now(UTC))
     return Wish("2", "", "") if start is None else Wish("2", f"{start:%Y-%m-%d}", f"{start:%H:%M}")
 
 
 async def find_tables(wish: Wish, hours: Sequence[OpeningHours]) -> Found:
-    """The tables that fit and are free. Raises Invalid for a wish with faults."""
+    """The tables that fit and are free. Raises Invalid for a wish that is not valid."""
     now, settings = datetime.now(UTC), resources().dining
-    criteria = page_views.parse_criteria(wish, context_at(now))
-    await require_orderable_criteria(criteria)
-    found = await tables.select_bookable_tables(pool(), criteria, 0, TABLES_READ + 1)
-    is_more = len(found) > TABLES_READ
-    choices = page_views.choices_of(found[:TABLES_READ], settings)
-    start, local_now = (instant.astimezone(settings.zone) for instant in (start_of(criteria), now))
-    words = page_views.found_words(
-        len(choices), is_more=is_more, guests=criteria.guests or 0, start=start, now=local_now
+    criteria = parse_criteria(wish, context_at(now))
+    assert criteria.starts_at is not None  # a wish without a time has a fault
+    assert criteria.guests is not None
+    if faults := time_faults(settings, hours, criteria.starts_at, criteria.minutes, now):
+        return Found(faults=faults, other_times=await find_other_times(wish, criteria, criteria.starts_at, hours, now))
+    found, number = await tables.select_best_tables(pool(), criteria, CHOICES_SHOWN)
+    start, local_now = (instant.astimezone(settings.zone) for instant in (criteria.starts_at, now))
+    words = found_words(number, criteria.guests, start, local_now)
+    if found:
+        return Found(words, [choice_of(each, settings) for each in found], number)
+    others = await find_other_times(wish, criteria, criteria.starts_at, hours, now)
+    largest, largest_wanted = await tables.select_largest_seats(pool(), criteria)
+    any_wish = wish.of_any_table()
+    any_table = any_wish.address(PATH) if any_wish != wish and criteria.guests <= (largest or 0) else ""
+    return Found(
+        words,
+        other_times=others,
+        advice="" if others else advice(wish, criteria.guests, largest, largest_wanted),
+        any_table=any_table,
     )
-    others = [] if found else await find_other_times(wish, criteria, hours, now)
-    at_any_time = criteria.model_copy(update={"starts_at": None})
-    is_too_large = not found and not others and not await tables.select_bookable_tables(pool(), at_any_time, 0, 1)
-    return Found(words, choices[:CHOICES_SHOWN], is_more or len(choices) > CHOICES_SHOWN, others, is_too_large)
 
 
 async def find_other_times(
-    wish: Wish, criteria: TableFilter, hours: Sequence[OpeningHours], now: datetime
+    wish: Wish, criteria: TableFilter, start: datetime, hours: Sequence[OpeningHours], now: datetime
 ) -> list[tuple[str, str]]:
-    """The addresses of searches for times nearby for which a table is free, and these times, in their order."""
+    """The addresses of searches for times nearby for which a table is free, and these times, in their order.
+
+    start: the wished time, in UTC.
+    """
     settings = resources().dining
-    starts = page_views.other_starts(settings, hours, start_of(criteria), now)
-    found = await asyncio.gather(
-        *(
-            tables.select_bookable_tables(pool(), criteria.model_copy(update={"starts_at": each}), 0, 1)
-            for each in starts
-        )
-    )
-    free = sorted([start for start, table in zip(starts, found, strict=True) if table][:OTHER_TIMES_SHOWN])
-    local = [start.astimezone(settings.zone) for start in free]
-    return [(wish.at(each).address(PATH), f"{each:%H:%M}") for each in local]
-
-
-def start_of(criteria: TableFilter) -> datetime:
-    assert criteria.starts_at is not None  # the page has no search without a time
-    return criteria.starts_at
+    near = other_starts(settings, hours, start, now)
+    free = await tables.select_free_starts(pool(), criteria, near)
+    shown = sorted([each for each in near if each in free][:OTHER_TIMES_SHOWN])  # by instant: in UTC
+    wished, *others = (each.astimezone(settings.zone) for each in (start, *shown))
+    return [(wish.at(each).address(PATH), other_words(each, wished)) for each in others]
 
 
 def search_page(
-    wish: Wish, hours: Sequence[OpeningHours], found: Found | None, faults: Sequence[FieldError]
+    wish: Wish, hours: Sequence[OpeningHours], found: Found | None = None, *, faults: Sequence[FieldError] = ()
 ) -> Response:
-    settings, now = resources().dining, datetime.now(UTC)
+    """The form with what was typed, and what was found; with faults it is an error of the request."""
     return book_page(
         "book.html",
         wish=wish,
+        status=400 if faults else 200,
         found=found,
-        faults=page_views.sentences_of(faults),
-        hours=page_views.hours_lines(hours),
+        faults=sentences_of(faults),
+        hours=hours_lines(hours),
         kinds=TABLE_TYPE_NAMES,
-        first_day=now.astimezone(settings.zone).date(),
-        last_day=page_views.last_day(now, MAX_AHEAD, settings.zone),
         order_path=ORDER_PATH,
         hours_kept=DEFAULT_MINUTES // 60,
     )
