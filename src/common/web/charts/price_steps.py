@@ -44,6 +44,11 @@ class _Plot:
     y: Scale
     spans: Sequence[tuple[PriceStep, float, float]]
 
+    @property
+    def known(self) -> list[tuple[float, float, float]]:
+        """The prices with their ends, without the times without one."""
+        return [(step.price, start, end) for step, start, end in self.spans if step.price is not None]
+
 
 def price_steps(data: PriceSteps, words: Words) -> Chart:
     """A chart of a price.
@@ -94,7 +99,6 @@ def _draw(data: PriceSteps, words: Words, size: Frame) -> Drawing:
     y = Scale(ticks[0], ticks[-1], frame.bottom - (MARK_ROOM if broken else 0), frame.top + MARK_ROOM)
     x = frame.x(_days(data.steps[0].since), _days(data.until))
     plot = _Plot(frame, x, y, _spans(data, x))
-    note = f"The axis begins at {data.text(ticks[0])}." if broken else ""
     marks = [
         *value_axis(frame, y, ticks, data.text),
         *_time_axis(data, plot),
@@ -102,7 +106,7 @@ def _draw(data: PriceSteps, words: Words, size: Frame) -> Drawing:
         *_line(plot),
         *_average(data, plot),
         *_extremes(data, plot),
-        Text("note", str(frame.left + 4), str(frame.bottom - 3), note),
+        *([_note(plot, f"The axis begins at {data.text(ticks[0])}.")] if broken else []),
     ]
     return frame.drawing(marks)
 
@@ -171,8 +175,7 @@ def _average(data: PriceSteps, plot: _Plot) -> list[Mark]:
 
 def _extremes(data: PriceSteps, plot: _Plot) -> list[Mark]:
     """▼ below the first lowest price and ▲ above the first highest; one mark if all prices are equal."""
-    known = [(step.price, start, end) for step, start, end in plot.spans if step.price is not None]
-    lowest, highest = min(known, key=lambda span: span[0]), max(known, key=lambda span: span[0])
+    lowest, highest = min(plot.known, key=lambda span: span[0]), max(plot.known, key=lambda span: span[0])
 
     def mark(span: tuple[float, float, float], sign: str, down: float) -> Text:
         price, start, end = span
@@ -184,6 +187,15 @@ def _extremes(data: PriceSteps, plot: _Plot) -> list[Mark]:
     if lowest[0] != highest[0]:
         marks.append(mark(lowest, "▼", 16 if plot.y(lowest[0]) + 16 < plot.frame.bottom else -7))
     return marks
+
+
+def _note(plot: _Plot, text: str) -> Text:
+    """Words at the foot of the plot, on the side where the mark of the lowest price is not."""
+    frame = plot.frame
+    _, start, end = min(plot.known, key=lambda span: span[0])
+    if (start + end) / 2 > (frame.left + frame.right) / 2:
+        return Text("note", str(frame.left + 4), str(frame.bottom - 3), text)
+    return Text("note end", str(frame.right - 4), str(frame.bottom - 3), text)
 
 
 def _days(instant: datetime) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,6 +100,23 @@ def test_the_axis_begins_at_0_unless_most_of_it_would_be_empty() -> None:
     broken = labels(checked(chart([12, 14])), "wide")
     assert "0.00" not in broken
     assert "The axis begins at 12.00." in broken
+
+
+@pytest.mark.parametrize(("prices", "style"), [([12, 14, 14, 14], "note end"), ([14, 14, 14, 12], "note")])
+def test_the_words_of_the_axis_are_not_where_the_lowest_price_is_marked(prices: list[float], style: str) -> None:
+    page = checked(chart(prices))
+
+    found = [text.get("class") for text in page.iter("text") if (text.text or "").startswith("The axis begins")]
+    assert found == [style, style]
+
+
+def test_a_price_that_was_seen_for_a_moment_is_a_dot() -> None:
+    steps = [PriceStep(START, 12), PriceStep(START, None, is_unknown=True)]
+    page = checked(price_steps(PriceSteps(steps, START + timedelta(hours=1), None, str), words(4)))
+
+    for data in paths(page, "now"):
+        x, _, same_x = data.removeprefix("M").replace("H", " ").split()
+        assert x == same_x
 
 
 def test_a_price_of_hours_has_an_axis_of_hours() -> None:
