@@ -182,6 +182,25 @@ async def test_in_a_gap_no_price_is_known_and_no_figure_counts_it(catalogue: Cat
     assert len(within["gaps"]) == 1
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_the_price_of_the_last_answer_before_a_gap_counts_though_it_was_known_for_no_time(
+    catalogue: Catalogue, is_over: bool
+) -> None:
+    moments = [(MONDAY, 500), (MONDAY + 2 * MINUTE, 100), (MONDAY + 14 * HOUR, 300)]
+    path = await product_with(
+        catalogue, *moments[: 3 if is_over else 2], rules=RULES, until=MONDAY + (14 * HOUR if is_over else 2 * MINUTE)
+    )
+
+    found = await history(catalogue, path, MONDAY, MONDAY + DAY)
+    days = (await history(catalogue, path, MONDAY, MONDAY + DAY - MINUTE, "&interval=day"))["steps"]
+    within = await history(catalogue, path, MONDAY + HOUR, MONDAY + 2 * HOUR)
+
+    assert found["lowest"] == {"price": 100, "at": at(MONDAY + 2 * MINUTE)}
+    assert found["mean"] == pytest.approx(500)
+    assert (days[0]["min"], days[0]["max"], days[0]["mean"]) == (100, 500, pytest.approx(500))
+    assert (within["lowest"], within["mean"]) == (None, None)
+
+
 async def test_an_outage_of_the_service_becomes_a_gap(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("a", 100)]

@@ -24,6 +24,8 @@ from tests.support.pages import (
 )
 from tests.support.past_prices import DAY, HOUR, PRICES, product_with, store_price
 
+MINUTE = timedelta(minutes=1)
+
 
 async def page_of(catalogue: Catalogue, product_id: str, query: str = "") -> Element:
     return await browse_page(catalogue.app, f"{PATH}/{product_id}{query}")
@@ -137,7 +139,7 @@ async def test_a_product_without_an_answer_says_so(catalogue: Catalogue, fake: F
     page = await page_of(catalogue, product)
 
     assert "not registered with the offers service yet" in figure_text(page, "sentence")
-    assert "Not registered yet, tried again within a minute. The reason: " in by_id(page, "state").text
+    assert "Not registered yet, tried again with the next refresh. The reason: " in by_id(page, "state").text
     assert "The chart begins with the first answer" in by_id(page, "history").text
     assert "No offer is open" in by_id(page, "offers").text
     row = rows(await browse_page(catalogue.app, PATH))[1]
@@ -156,30 +158,116 @@ async def test_a_product_with_one_price_claims_no_more_than_it_knows(catalogue: 
     assert [row[1] for row in table(by_id(page, "changes"))] == ["first answer"]
 
 
-@pytest.mark.parametrize(("known", "is_marked"), [(31 * DAY, True), (29 * DAY, False)])
-async def test_lowest_in_thirty_days_needs_thirty_days(catalogue: Catalogue, known: timedelta, is_marked: bool) -> None:
-    product = await product_with(catalogue, (known, 1000), (HOUR, 900))
-
-    page = await browse_page(catalogue.app, PATH)
-
-    assert ("lowest in 30 days" in table(page)[0][0]) == is_marked
-    assert ("Lamp is at its lowest in 30 days." in by_id(page, "state").text) == is_marked
-    history = await catalogue.get(
-        f"/products/{product}/price-history?from={quote((datetime.now(UTC) - 30 * DAY).isoformat())}"
-    )
-    assert history["lowest"]["price"] == 900
-    assert (datetime.fromisoformat(history["known_since"]) <= datetime.now(UTC) - 30 * DAY) == is_marked
-
-
-async def test_no_old_price_is_the_lowest_in_thirty_days(catalogue: Catalogue) -> None:
+async def test_no_old_price_is_that_of_now(catalogue: Catalogue) -> None:
     product = await product_with(catalogue, (40 * DAY, 1000), (HOUR, 900), asked_now=False)
-    page = await browse_page(catalogue.app, PATH)
-    assert "lowest in 30 days" not in table(page)[0][0]
 
-    product_page = await page_of(catalogue, product)
-    assert re.match(r"9\.00 at \d\d:\d\d UTC.*, the time of the last answer: ", figure_text(product_page, "sentence"))
-    assert "not been asked for a while" in by_id(product_page, "state").text
-    assert "prices of" in table(page)[0][5]
+    page = await page_of(catalogue, product)
+    assert re.match(r"9\.00 at \d\d:\d\d UTC.*, the time of the last answer: ", figure_text(page, "sentence"))
+    assert "not been asked for a while" in by_id(page, "state").text
+    listed = await browse_page(catalogue.app, PATH)
+    assert "price of" in table(listed)[0][5]
+    assert "Of 1 product 1 cannot be compared with 7 days ago." in by_id(listed, "state").text
+    assert "has not been asked about 1 product for a while" in by_id(listed, "state").text
+
+
+async def test_the_headline_counts_only_what_is_known_now(catalogue: Catalogue) -> None:
+    await product_with(catalogue, (9 * DAY, 1000), (HOUR, 900), name="Cheaper")
+    await product_with(catalogue, (9 * DAY, 1000), (HOUR, 900), name="Cheaper, but long ago", asked_now=False)
+    await product_with(catalogue, (9 * DAY, 1000), (HOUR, None), name="Sold out long ago", asked_now=False)
+    await product_with(catalogue, (HOUR, 900), name="New")
+    await catalogue.create("Never asked")
+
+    page = await browse_page(catalogue.app, PATH)
+
+    assert "Of 5 products 1 is cheaper than 7 days ago; 4 cannot be compared." in by_id(page, "state").text
+
+
+async def test_the_price_of_the_last_answer_before_an_outage_was_seen(catalogue: Catalogue) -> None:
+    """Prices change with each answer, so the last one before an outage is known for no time at all."""
+    product = (await catalogue.create())["id"]
+    for minutes, price in [(900, 900), (898, 1000), (896, 700)]:
+        await store_price(catalogue, product, minutes * MINUTE, price, gaps=True)
+
+    page = await page_of(catalogue, product, "?range=1d")
+    assert (figure_text(page, "current"), figure_text(page, "lowest")) == ("7.00", "7.00")
+    await store_price(catalogue, product, 2 * MINUTE, 950, gaps=True)
+    await store_price(catalogue, product, timedelta(0), 960, gaps=True)
+
+    page = await page_of(catalogue, product, "?range=1d")
+    history = await catalogue.get(json_address(page))
+    assert figure_text(page, "lowest") == price_text(history["lowest"]["price"]) == "7.00"
+    assert "▼ 7.00" in {each.text for each in named(by_id(page, "history"), "text")}
+    assert [row[1] for row in table(by_id(page, "history"))] == ["9.00", "10.00", "7.00", "not known", "9.50", "9.60"]
+
+
+async def test_no_number_of_outages_makes_the_chart_forget_the_last(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, (90 * DAY, 1000), (50 * DAY, 900), asked_now=False)
+    await catalogue.db.execute(
+        """
+        INSERT INTO product_price_gap (product_id, since, until)
+        SELECT $1, at, at + interval '6 minutes'
+          FROM generate_series(now() - interval '89 days', now() - interval '51 days', interval '45 minutes') AS at
+        """,
+        uuid.UUID(product),
+    )
+
+    page = by_id(await page_of(catalogue, product), "history")
+
+    assert [row[1] for row in table(page)][-1] == "not known"
+    assert "1,217 times of at most 6 min in which no price is known are not drawn." in page.text
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=2), timedelta(0)])
+async def test_a_first_price_of_a_moment_ago_is_no_error(catalogue: Catalogue, ahead: timedelta) -> None:
+    """The clock of the database may be ahead of that of the dashboard."""
+    product = (await catalogue.create())["id"]
+    await store_price(catalogue, product, -ahead, 1240)
+
+    page = await page_of(catalogue, product, "?range=all")
+
+    assert figure_text(page, "sentence").startswith("12.40 now")
+    assert "The chart begins with the first answer" in by_id(page, "history").text
+
+
+async def test_the_line_of_a_closed_offer_is_that_of_its_own_time(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = (await catalogue.create())["id"]
+    for days, price in [(150, 900), (130, 1000), (120, 800)]:
+        await store_price(catalogue, product, days * DAY, price)
+    await store_price(catalogue, product, 119 * DAY, None)
+    await store_price(catalogue, product, timedelta(0), None)
+
+    page = by_id(await page_of(catalogue, product, "?offers=all"), "offers")
+
+    [line] = named(page, "svg")
+    assert "From 9.00 to 8.00." in line.text
+
+
+async def test_more_changes_than_a_page_of_json_are_exported_by_the_hour(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, (30 * DAY, 1000), (timedelta(0), 1100))
+    await catalogue.db.execute(
+        """
+        INSERT INTO product_price_change (product_id, at, price)
+        SELECT $1, now() - number * interval '2 minutes', 1000 + number % 2 FROM generate_series(1, 10001) AS number
+        """,
+        uuid.UUID(product),
+    )
+
+    page = await page_of(catalogue, product, "?range=1m")
+    answer = await catalogue.app.test_client().get(json_address(page, "CSV"))
+    lines = (await answer.get_data(as_text=True)).splitlines()
+
+    assert "CSV and XLSX have the lowest, the highest, the mean and the last price of each hour." in page.text
+    assert lines[0] == "at,min,max,mean,last,in_stock_share"
+    assert len(lines) == 30 * 24 + 2
+    assert 'rel="next"' not in answer.headers["Link"]
+
+
+async def test_the_figures_name_their_period(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, *PRICES)
+
+    for query, words in [("", "over 3 months"), ("?range=1d", "over 1 day"), ("?range=1y", "since ")]:
+        page = await page_of(catalogue, product, query)
+        assert by_id(page, "history-head").text.startswith(f"Lowest price in stock {words}")
 
 
 async def test_the_list_has_the_figures_of_the_json(catalogue: Catalogue) -> None:
@@ -286,7 +374,7 @@ async def test_a_failed_refresh_is_named(catalogue: Catalogue, fake: FakeOffers)
     assert "out of order" in styled(by_id(page, "state"), "bad")[0].text
     shown = await browse_page(catalogue.app, PATH)
     assert "The last refresh of 1 product failed" in by_id(shown, "state").text
-    assert "failed; prices of" in table(shown)[0][5]
+    assert "failed; price of" in table(shown)[0][5]
 
 
 async def test_a_page_is_not_sent_again_unless_it_changed(catalogue: Catalogue) -> None:

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 
 from common.web.page_frame import duration_words
 from dashboard.catalog.models import PriceFigures, PriceStep, Product
-from dashboard.catalog.page_views.words import day_text, price_text
+from dashboard.catalog.page_views.words import day_text, percent_words, price_text
 
 PERIOD = timedelta(days=90)
 """What the price of now is compared with, if it has been known for as long."""
+
+NAMED_FROM = 0.01
+"""The share of the period for which no price is known, from which on the sentence names it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ class PriceNow:
 
 
 def sentence(found: PriceNow, now: datetime) -> str:
-    """Such as `12.40 now: 8% under its average of 90 days, 3% above its lowest (11 Nov).`"""
+    """Such as `12.40 now: 8% under its average of 90 days, 3% above its lowest (11 Nov).`
+
+    A second one follows if no price is known for much of that time.
+    """
     answered = found.product.freshness.last_success
     if not found.steps or answered is None:
         if found.product.registration == "pending":
@@ -41,7 +47,16 @@ def sentence(found: PriceNow, now: datetime) -> str:
     if found.price is None:
         return f"Nothing {'was' if found.is_old else 'is'} in stock {when}.{_last_price(found, now)}"
     compared = _compared(found.price, found.figures, now)
-    return f"{price_text(found.price)} {when}{': ' if compared else ''}{', '.join(compared)}."
+    said = f"{price_text(found.price)} {when}{': ' if compared else ''}{', '.join(compared)}."
+    return f"{said}{_unknown_words(found.figures)}" if compared else said
+
+
+def _unknown_words(figures: PriceFigures) -> str:
+    """For how much of the period no price is known; empty for a small part of it."""
+    unknown = figures.unknown_seconds
+    if unknown < NAMED_FROM * (figures.known_seconds + unknown):
+        return ""
+    return f" For {duration_words(unknown)} of this time no price is known."
 
 
 def period_words(known_since: datetime, now: datetime) -> str:
@@ -64,10 +79,10 @@ def _compared(price: int, figures: PriceFigures, now: datetime) -> list[str]:
     if price == lowest.price == highest.price:
         return [f"the only price in {period}"]
     if price <= lowest.price:
-        return [f"its lowest in {period}", f"{_beside(price, mean)} its average"]
+        return [f"its lowest in {period}", f"{percent_words(price, mean)} its average"]
     return [
-        f"{_beside(price, mean)} its average of {period}",
-        f"{_beside(price, lowest.price)} its lowest ({day_text(lowest.at, now)})",
+        f"{percent_words(price, mean)} its average of {period}",
+        f"{percent_words(price, lowest.price)} its lowest ({day_text(lowest.at, now)})",
     ]
 
 
@@ -82,17 +97,6 @@ def _last_price(found: PriceNow, now: datetime) -> str:
     if figures.mean is None or figures.known_since is None:
         return f"{words}."
     return f"{words}; the average of {period_words(figures.known_since, now)} is {price_text(figures.mean)}."
-
-
-def _beside(price: float, other: float) -> str:
-    """Such as `8% under`."""
-    if round(price) == round(other):
-        return "level with"
-    side = "under" if price < other else "above"
-    if not other:
-        return side
-    percent = round(100 * abs(price - other) / other)
-    return f"{percent:,}% {side}" if percent else f"less than 1% {side}"
 
 
 def _duration(known: timedelta) -> str:

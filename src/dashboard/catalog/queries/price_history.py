@@ -1,6 +1,7 @@
 """SQL of the price history: the lowest price in stock of a product, with the times in which nothing was in stock.
 
 A price is valid until the next change. In a gap no refresh succeeded, and no price is known: it counts for no figure.
+The price of the last answer before a gap was seen, if only for a moment, so it can be the lowest or the highest.
 """
 
 from datetime import datetime, timedelta
@@ -23,10 +24,22 @@ MAX_GAPS = 1000
 
 
 class ShownSteps(NamedTuple):
-    """Steps that a chart can draw. is_thinned: of each part of the period only some are there."""
+    """Steps that a chart can draw. total: how many the period has; of more than are here, each part has only some."""
 
     steps: list[PriceStep]
-    is_thinned: bool
+    total: int
+
+    @property
+    def is_thinned(self) -> bool:
+        return self.total > len(self.steps)
+
+
+class ShownGaps(NamedTuple):
+    """Gaps that a chart can draw, in order, and how many are too short for it, of which the longest."""
+
+    gaps: list[PriceGap]
+    hidden: int
+    longest_hidden: timedelta | None
 
 
 _PIECES = """
@@ -43,9 +56,9 @@ _PIECES = """
           JOIN product_price_change
             ON product_id = $1
            AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
-           AND at < known_until
+           AND (at < known_until OR (at = known_until AND known_until < $3))
     ), gaps AS (
-        SELECT coalesce(range_agg(tstzrange(since, until)), '{}') AS gaps
+        SELECT coalesce(range_agg(tstzrange(since, until, '()')), '{}') AS gaps
           FROM product_price_gap
          WHERE product_id = $1 AND until > $2 AND since < $3
     ), piece AS (
@@ -53,7 +66,10 @@ _PIECES = """
         SELECT price, lower(part) AS since, upper(part) AS until
           FROM held
          CROSS JOIN gaps
-         CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(since, greatest(since, until))) - gaps) AS part
+         CROSS JOIN LATERAL (
+               SELECT CASE WHEN since < until THEN '[)' WHEN since = until THEN '[]' ELSE '()' END AS bounds
+         ) AS ends
+         CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(since, greatest(since, until), bounds)) - gaps) AS part
     )
 """
 """The known prices of product $1 from $2 to $3, at $4; no refresh for longer than $5 is a gap."""
@@ -78,7 +94,12 @@ async def select_price_figures(
                -- Rounding must not move the mean beyond the lowest or the highest price.
                least(max(price), greatest(min(price),
                      sum(price * seconds) / nullif(sum(seconds) FILTER (WHERE price IS NOT NULL), 0))) AS mean,
-               coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / nullif(sum(seconds), 0) AS in_stock_share
+               coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / nullif(sum(seconds), 0) AS in_stock_share,
+               coalesce(sum(seconds), 0) AS known_seconds,
+               greatest(extract(epoch FROM $3 - greatest($2, (SELECT min(at)
+                                                                FROM product_price_change
+                                                               WHERE product_id = $1)))::float8
+                        - coalesce(sum(seconds), 0), 0) AS unknown_seconds
           FROM weighted
         """,
         product_id, start, end, now, gap,
@@ -90,7 +111,15 @@ async def select_price_figures(
     if row["lowest"] is not None:
         lowest = PriceExtreme(row["lowest"], row["lowest_at"])
         highest = PriceExtreme(row["highest"], row["highest_at"])
-    return PriceFigures(row["known_since"], lowest, highest, row["mean"], row["in_stock_share"])
+    return PriceFigures(
+        row["known_since"],
+        lowest,
+        highest,
+        row["mean"],
+        row["in_stock_share"],
+        row["known_seconds"],
+        row["unknown_seconds"],
+    )
 
 
 async def select_steps(
@@ -114,7 +143,7 @@ async def select_shown_steps(db: Executor, product_id: UUID, start: datetime, en
     """
     rows = await db.fetch(
         f"""
-        SELECT at, price, total > 3 * $6 AS is_thinned
+        SELECT at, price, total
           FROM (SELECT at, price,
                        count(*) OVER () AS total,
                        row_number() OVER (ORDER BY at) AS from_first,
@@ -130,7 +159,7 @@ async def select_shown_steps(db: Executor, product_id: UUID, start: datetime, en
         """,  # noqa: S608 - made of constant text alone, no input
         product_id, start, end, None, (end - start) / parts, parts,
     )  # fmt: skip
-    return ShownSteps([PriceStep(row["at"], row["price"]) for row in rows], any(row["is_thinned"] for row in rows))
+    return ShownSteps([PriceStep(row["at"], row["price"]) for row in rows], rows[0]["total"] if rows else 0)
 
 
 async def select_last_steps(db: Executor, product_id: UUID, limit: int) -> list[PriceStep]:
@@ -164,7 +193,7 @@ async def select_buckets(
                    extract(epoch FROM least(until, bucket + $6::interval) - greatest(since, bucket))::float8 AS seconds
               FROM piece
              CROSS JOIN LATERAL generate_series(date_bin($6::interval, since, $7::timestamptz),
-                                                until - interval '1 microsecond',
+                                                greatest(since, until - interval '1 microsecond'),
                                                 $6::interval) AS bucket
         ), bucket AS (
             -- 5. All buckets, unless no price was ever known.
@@ -188,12 +217,7 @@ async def select_buckets(
     return [PriceBucket(**row) for row in rows]
 
 
-async def select_gaps(
-    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta
-) -> list[PriceGap]:
-    """The gaps that overlap a period, in order; the last may not be over. gap: the shortest one."""
-    rows = await db.fetch(
-        """
+_GAPS = """
         SELECT since, until
           FROM product_price_gap
          WHERE product_id = $1 AND until > $2 AND since < $3
@@ -201,9 +225,38 @@ async def select_gaps(
         SELECT last_success, NULL
           FROM product_refresh
          WHERE product_id = $1 AND last_success < $4::timestamptz - $5::interval AND last_success < $3
-         ORDER BY since
-         LIMIT $6
-        """,
+"""
+"""The gaps of product $1 from $2 to $3, at $4, of more than $5; the one that is not over has no end."""
+
+
+async def select_gaps(
+    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta
+) -> list[PriceGap]:
+    """The gaps that overlap a period, in order; the last may not be over. gap: the shortest one."""
+    rows = await db.fetch(
+        f"{_GAPS} ORDER BY since LIMIT $6",
         product_id, start, end, now, gap, MAX_GAPS,
     )  # fmt: skip
     return [PriceGap(*row) for row in rows]
+
+
+async def select_shown_gaps(
+    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta, shortest: timedelta
+) -> ShownGaps:
+    """The gaps that overlap a period and are at least as long as the `shortest` that is shown. gap: the shortest one.
+
+    So they are few, however many gaps there are.
+    """
+    row = await db.fetchrow(
+        f"""
+        SELECT array_agg(since ORDER BY since) FILTER (WHERE length >= $6) AS starts,
+               array_agg(until ORDER BY since) FILTER (WHERE length >= $6) AS ends,
+               count(*) FILTER (WHERE length < $6) AS hidden,
+               max(length) FILTER (WHERE length < $6) AS longest_hidden
+          FROM (SELECT since, until, coalesce(until, $3) - since AS length FROM ({_GAPS}) AS gap) AS measured
+        """,  # noqa: S608 - made of constant text alone, no input
+        product_id, start, end, now, gap, shortest,
+    )  # fmt: skip
+    assert row is not None
+    gaps = [PriceGap(*ends) for ends in zip(row["starts"] or (), row["ends"] or (), strict=True)]
+    return ShownGaps(gaps, row["hidden"], row["longest_hidden"])
