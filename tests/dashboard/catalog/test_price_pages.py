@@ -164,6 +164,7 @@ async def test_no_old_price_is_that_of_now(catalogue: Catalogue) -> None:
     page = await page_of(catalogue, product)
     assert re.match(r"9\.00 at \d\d:\d\d UTC.*, the time of the last answer: ", figure_text(page, "sentence"))
     assert "not been asked for a while" in by_id(page, "state").text
+    assert "Last known" in by_id(page, "history").text
     listed = await browse_page(catalogue.app, PATH)
     assert "price of" in table(listed)[0][5]
     assert "Of 1 product 1 cannot be compared with 7 days ago." in by_id(listed, "state").text

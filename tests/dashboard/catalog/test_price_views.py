@@ -21,7 +21,7 @@ from dashboard.catalog.models import (
 )
 from dashboard.catalog.page_views.price_chart import known_steps
 from dashboard.catalog.page_views.price_list import headline, problems
-from dashboard.catalog.page_views.price_sentence import PriceNow, sentence
+from dashboard.catalog.page_views.price_sentence import PriceNow, sentence, unknown_words
 from dashboard.catalog.page_views.product import changes, mark_words, notices
 from dashboard.catalog.page_views.words import percent_text, percent_words, price_text, share_text
 from dashboard.catalog.queries.sparklines import PriceCounts
@@ -103,18 +103,18 @@ def test_the_sentence_answers_whether_now_is_a_good_moment(
     ("known", "unknown", "expected"),
     [
         (120 * DAY, 21 * HOUR, ""),
-        (120 * DAY, 26 * HOUR, " For 26 h of this time no price is known."),
-        (120 * DAY, 70 * DAY, " For 70 days of this time no price is known."),
+        (120 * DAY, 26 * HOUR, "No price is known for 26 h of 90 days."),
+        (120 * DAY, 70 * DAY, "No price is known for 70 days of 90 days."),
         (10 * HOUR, timedelta(minutes=5), ""),
-        (10 * HOUR, timedelta(minutes=6), " For 6 min of this time no price is known."),
+        (10 * HOUR, timedelta(minutes=6), "No price is known for 6 min of the 10 h that it has been watched."),
     ],
 )
-def test_the_sentence_says_for_how_much_of_the_time_no_price_is_known(
+def test_the_page_says_for_how_much_of_the_compared_time_no_price_is_known(
     known: timedelta, unknown: timedelta, expected: str
 ) -> None:
-    said_now = said([1240], figures(1204, 1500, 1347.8, known, unknown))
+    found = PriceNow(product(), [PriceStep(NOW, 1240)], figures(1204, 1500, 1347.8, known, unknown), is_old=False)
 
-    assert said_now.partition(" (11 Nov).")[2] == expected
+    assert unknown_words(found, NOW) == expected
 
 
 def test_the_sentence_does_not_take_an_old_price_for_that_of_now() -> None:

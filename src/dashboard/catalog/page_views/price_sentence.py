@@ -11,7 +11,7 @@ PERIOD = timedelta(days=90)
 """What the price of now is compared with, if it has been known for as long."""
 
 NAMED_FROM = 0.01
-"""The share of the period for which no price is known, from which on the sentence names it."""
+"""The share of the period for which no price is known, from which on the page names it at the top."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,7 @@ class PriceNow:
 
 
 def sentence(found: PriceNow, now: datetime) -> str:
-    """Such as `12.40 now: 8% under its average of 90 days, 3% above its lowest (11 Nov).`
-
-    A second one follows if no price is known for much of that time.
-    """
+    """Such as `12.40 now: 8% under its average of 90 days, 3% above its lowest (11 Nov).`"""
     answered = found.product.freshness.last_success
     if not found.steps or answered is None:
         if found.product.registration == "pending":
@@ -47,20 +44,21 @@ def sentence(found: PriceNow, now: datetime) -> str:
     if found.price is None:
         return f"Nothing {'was' if found.is_old else 'is'} in stock {when}.{_last_price(found, now)}"
     compared = _compared(found.price, found.figures, now)
-    said = f"{price_text(found.price)} {when}{': ' if compared else ''}{', '.join(compared)}."
-    return f"{said}{_unknown_words(found.figures)}" if compared else said
+    return f"{price_text(found.price)} {when}{': ' if compared else ''}{', '.join(compared)}."
 
 
-def _unknown_words(figures: PriceFigures) -> str:
-    """For how much of the period no price is known; empty for a small part of it."""
+def unknown_words(found: PriceNow, now: datetime) -> str:
+    """For how much of the time of the comparison no price is known; empty for a small part of it."""
+    figures = found.figures
     unknown = figures.unknown_seconds
-    if unknown < NAMED_FROM * (figures.known_seconds + unknown):
+    if figures.known_since is None or figures.mean is None or unknown < NAMED_FROM * (figures.known_seconds + unknown):
         return ""
-    return f" For {duration_words(unknown)} of this time no price is known."
+    period = period_words(figures.known_since, now)
+    return f"No price is known for {duration_words(unknown)} of {period}."
 
 
 def period_words(known_since: datetime, now: datetime) -> str:
-    """The period of the comparison: `90 days`, or since when the product is watched."""
+    """The period of the comparison: `90 days`, or how long the product has been watched."""
     known = now - known_since
     return f"{PERIOD.days} days" if known >= PERIOD else f"the {_duration(known)} that it has been watched"
 

@@ -31,13 +31,18 @@ class Tile:
     note: str
 
 
-def tiles(shown: Shown, price: int | None, product: Product, now: datetime) -> list[Tile]:
-    """The figures of the period. price: that of the last answer."""
+def tiles(shown: Shown, price: int | None, product: Product, now: datetime, *, is_old: bool) -> list[Tile]:
+    """The figures of the period. price: that of the last answer. is_old: it is not that of now."""
     figures = shown.figures
     answered = product.freshness.last_success
     current = "–" if answered is None else "sold out" if price is None else price_text(price)
     return [
-        Tile("current", "Current", current, "" if answered is None else f"at {day_and_time(answered, now)}"),
+        Tile(
+            "current",
+            "Last known" if is_old else "Current",
+            current,
+            "" if answered is None else f"at {day_and_time(answered, now)}",
+        ),
         _extreme("lowest", "Lowest", figures.lowest, now),
         _extreme("highest", "Highest", figures.highest, now),
         Tile("mean", "Average", price_text(figures.mean), "weighted by time" if figures.mean is not None else ""),

@@ -49,27 +49,32 @@ _PIECES = """
                END AS known_until
           FROM product_refresh
          WHERE product_id = $1
-    ), held AS (
-        -- 2. Each price, from when until when it was valid, the one carried into the period included.
-        SELECT price, greatest(at, $2::timestamptz) AS since, lead(at, 1, known_until) OVER (ORDER BY at) AS until
-          FROM refresh
-          JOIN product_price_change
-            ON product_id = $1
+    ), gap AS (
+        SELECT since, until FROM product_price_gap WHERE product_id = $1 AND until > $2 AND since < $3
+    ), event AS (
+        -- 2. What is known from when on: a price, none in a gap, and a price again at its end. At the start of a gap,
+        --    the price of the answer comes first.
+        SELECT greatest(at, $2::timestamptz) AS at, price, 1 AS place
+          FROM product_price_change
+         WHERE product_id = $1
            AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
-           AND (at < known_until OR (at = known_until AND known_until < $3))
-    ), gaps AS (
-        SELECT coalesce(range_agg(tstzrange(since, until, '()')), '{}') AS gaps
-          FROM product_price_gap
-         WHERE product_id = $1 AND until > $2 AND since < $3
+           AND at < $3
+           AND (at >= $2 OR NOT EXISTS (SELECT FROM gap WHERE since < $2))
+         UNION ALL
+        SELECT until,
+               (SELECT price FROM product_price_change WHERE product_id = $1 AND at <= until ORDER BY at DESC LIMIT 1),
+               1
+          FROM gap
+         WHERE until < $3
+         UNION ALL
+        SELECT greatest(since, $2), NULL, 2 FROM gap
     ), piece AS (
-        -- 3. The same, without the gaps.
-        SELECT price, lower(part) AS since, upper(part) AS until
-          FROM held
-         CROSS JOIN gaps
-         CROSS JOIN LATERAL (
-               SELECT CASE WHEN since < until THEN '[)' WHEN since = until THEN '[]' ELSE '()' END AS bounds
-         ) AS ends
-         CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(since, greatest(since, until), bounds)) - gaps) AS part
+        -- 3. The prices that were seen, from when until when; for no time if they were answered only before a gap.
+        SELECT price, since, until
+          FROM (SELECT price, place, at AS since, lead(at, 1, known_until) OVER (ORDER BY at, place) AS until
+                  FROM event
+                 CROSS JOIN refresh) AS held
+         WHERE place = 1 AND since <= until
     )
 """
 """The known prices of product $1 from $2 to $3, at $4; no refresh for longer than $5 is a gap."""
@@ -82,25 +87,27 @@ async def select_price_figures(
     row = await db.fetchrow(
         _PIECES  # noqa: S608 - the statement is made of constants alone; values go in as arguments
         + """
-        , weighted AS (
+        , known AS (
             SELECT price, since, extract(epoch FROM until - since)::float8 AS seconds FROM piece
+        ), figures AS (
+            SELECT min(price) AS lowest, max(price) AS highest,
+                   sum(price * seconds) AS weighted,
+                   coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) AS seconds_in_stock,
+                   coalesce(sum(seconds), 0) AS known_seconds
+              FROM known
         )
-        SELECT (SELECT min(at) FROM product_price_change WHERE product_id = $1) AS known_since,
+        SELECT known_since,
                EXISTS (SELECT FROM product_refresh WHERE product_id = $1) AS exists,
-               min(price) AS lowest,
-               (array_agg(since ORDER BY price, since) FILTER (WHERE price IS NOT NULL))[1] AS lowest_at,
-               max(price) AS highest,
-               (array_agg(since ORDER BY price DESC, since) FILTER (WHERE price IS NOT NULL))[1] AS highest_at,
+               lowest, (SELECT min(since) FROM known WHERE price = lowest) AS lowest_at,
+               highest, (SELECT min(since) FROM known WHERE price = highest) AS highest_at,
                -- Rounding must not move the mean beyond the lowest or the highest price.
-               least(max(price), greatest(min(price),
-                     sum(price * seconds) / nullif(sum(seconds) FILTER (WHERE price IS NOT NULL), 0))) AS mean,
-               coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / nullif(sum(seconds), 0) AS in_stock_share,
-               coalesce(sum(seconds), 0) AS known_seconds,
-               greatest(extract(epoch FROM $3 - greatest($2, (SELECT min(at)
-                                                                FROM product_price_change
-                                                               WHERE product_id = $1)))::float8
-                        - coalesce(sum(seconds), 0), 0) AS unknown_seconds
-          FROM weighted
+               least(highest, greatest(lowest, weighted / nullif(seconds_in_stock, 0))) AS mean,
+               seconds_in_stock / nullif(known_seconds, 0) AS in_stock_share,
+               known_seconds,
+               greatest(extract(epoch FROM $3 - greatest($2, known_since))::float8 - known_seconds, 0)
+               AS unknown_seconds
+          FROM figures
+         CROSS JOIN (SELECT min(at) AS known_since FROM product_price_change WHERE product_id = $1) AS first
         """,
         product_id, start, end, now, gap,
     )  # fmt: skip
@@ -143,18 +150,23 @@ async def select_shown_steps(db: Executor, product_id: UUID, start: datetime, en
     """
     rows = await db.fetch(
         f"""
+        WITH change AS MATERIALIZED (
+            SELECT at, price, date_bin($5::interval, at, $2) AS part FROM ({CHANGES_OF_PERIOD}) AS found
+        ), part AS (
+            SELECT part, max(at) AS last, min(price) AS lowest, max(price) AS highest FROM change GROUP BY part
+        ), kept AS (
+            SELECT min(at) AS at FROM change
+            UNION ALL
+            SELECT last FROM part
+            UNION ALL
+            SELECT min(at) FROM change JOIN part USING (part) WHERE price = lowest GROUP BY part
+            UNION ALL
+            SELECT min(at) FROM change JOIN part USING (part) WHERE price = highest GROUP BY part
+        )
         SELECT at, price, total
-          FROM (SELECT at, price,
-                       count(*) OVER () AS total,
-                       row_number() OVER (ORDER BY at) AS from_first,
-                       row_number() OVER (PARTITION BY part ORDER BY at DESC) AS from_last,
-                       row_number() OVER (PARTITION BY part ORDER BY price NULLS LAST, at) AS from_lowest,
-                       row_number() OVER (PARTITION BY part ORDER BY price DESC NULLS LAST, at) AS from_highest
-                  FROM ({CHANGES_OF_PERIOD}) AS change
-                 CROSS JOIN LATERAL date_bin($5::interval, at, $2) AS part) AS ranked
-         WHERE total <= 3 * $6
-            OR 1 IN (from_first, from_last)
-            OR (price IS NOT NULL AND 1 IN (from_lowest, from_highest))
+          FROM change
+         CROSS JOIN (SELECT count(*) AS total FROM change) AS counted
+         WHERE total <= 3 * $6 OR at IN (SELECT at FROM kept)
          ORDER BY at
         """,  # noqa: S608 - made of constant text alone, no input
         product_id, start, end, None, (end - start) / parts, parts,

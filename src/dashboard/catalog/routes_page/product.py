@@ -22,7 +22,7 @@ from dashboard.catalog.page_templates import templates
 from dashboard.catalog.page_views import price_chart
 from dashboard.catalog.page_views import product as view
 from dashboard.catalog.page_views.price_list import PATH, list_address
-from dashboard.catalog.page_views.price_sentence import PERIOD, PriceNow, sentence
+from dashboard.catalog.page_views.price_sentence import PERIOD, PriceNow, sentence, unknown_words
 from dashboard.catalog.page_views.words import price_text
 from dashboard.catalog.queries import marks, price_history, product_list, products, sparklines
 from dashboard.catalog.routes.products import unknown_product
@@ -159,13 +159,14 @@ async def product_page(
         product=product,
         is_short=view.is_short(product.description),
         sentence=sentence(found, now),
+        unknown_words=unknown_words(found, now),
         period=price_chart.period_title(query.range, shown, now),
         notices=view.notices(product, now, is_old=found.is_old, has_service=config.offers_url is not None),
         ranges=[
             (label, page_address(product.id, query, range_=each), each == query.range)
             for each, (label, _) in price_chart.RANGES.items()
         ],
-        tiles=[] if shown is None else view.tiles(shown, found.price, product, now),
+        tiles=[] if shown is None else view.tiles(shown, found.price, product, now, is_old=found.is_old),
         chart=None if shown is None else price_chart.chart(shown, product.name, price_chart.chart_finding(shown, now)),
         chart_notes=[] if shown is None else price_chart.chart_notes(shown),
         offers=view.offer_rows(offers[:OFFERS_SHOWN], drawn, now),
