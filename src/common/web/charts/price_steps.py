@@ -26,13 +26,15 @@ class PriceStep:
 class PriceSteps:
     """The steps in order, the end of the last one, and the average, which is None where there is none.
 
-    text: how a price is written. All instants have the time zone that the axis shows.
+    text: how a price is written. unit: the smallest difference that it shows. All instants have the time zone that the
+    axis shows.
     """
 
     steps: Sequence[PriceStep]
     until: datetime
     average: float | None
     text: Callable[[float], str]
+    unit: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ def _draw(data: PriceSteps, words: Words, size: Frame) -> Drawing:
     prices = [step.price for step in data.steps if step.price is not None]
     if not prices:
         return _draw_without_prices(data, words, size)
-    # The axis begins at 0 unless most of it would be empty.
-    broken = min(prices) > max(prices) / 2
-    ticks = value_ticks(min(prices) if broken else min(0.0, *prices), max(prices), 4)
+    # The axis begins at 0 unless most of it would be empty. Where all prices are equal, nothing else needs the room.
+    broken = max(prices) / 2 < min(prices) < max(prices)
+    ticks = value_ticks(min(prices) if broken else min(0.0, *prices), max(prices), 4, data.unit)
     frame = size.with_room_for(map(data.text, ticks))
     y = Scale(ticks[0], ticks[-1], frame.bottom - (MARK_ROOM if broken else 0), frame.top + MARK_ROOM)
     x = frame.x(_days(data.steps[0].since), _days(data.until))

@@ -60,6 +60,7 @@ def chart(shown: Shown, name: str, finding: str) -> Chart:
         shown.end,
         shown.figures.mean,
         price_text,
+        unit=1,
     )
     return price_steps(data, Words(f"Price of {name}", finding, "since (UTC)", SERIES))
 

@@ -119,5 +119,22 @@ def test_a_price_that_was_seen_for_a_moment_is_a_dot() -> None:
         assert x == same_x
 
 
+def test_the_axis_of_equal_prices_begins_at_0() -> None:
+    found = labels(checked(chart([12, None, 12])), "wide")
+
+    assert "0.00" in found
+    assert not any(text.startswith("The axis begins") for text in found)
+
+
+def test_no_two_ticks_of_the_axis_are_written_alike() -> None:
+    steps = [PriceStep(START, 1300), PriceStep(START + timedelta(hours=1), 1301)]
+    until = START + timedelta(hours=2)
+    page = checked(price_steps(PriceSteps(steps, until, None, lambda price: f"{price:.0f}", unit=1), words(4)))
+
+    [svg, _] = [svg for svg in page.iter("svg") if svg.get("role")]
+    ticks = [text.text for text in svg.iter("text") if text.get("class") == "axis end"]
+    assert ticks == ["1300", "1301"]
+
+
 def test_a_price_of_hours_has_an_axis_of_hours() -> None:
     assert {"12:00", "18:00"} <= set(labels(checked(chart([4, 9, 5], hours=6)), "narrow"))
