@@ -108,7 +108,7 @@ def _draw(data: PriceSteps, words: Words, size: Frame) -> Drawing:
         *_line(plot),
         *_average(data, plot),
         *_extremes(data, plot),
-        *([_note(plot, f"The axis begins at {data.text(ticks[0])}.")] if broken else []),
+        *(_note(data, plot, f"The axis begins at {data.text(ticks[0])}.") if broken else []),
     ]
     return frame.drawing(marks)
 
@@ -191,13 +191,15 @@ def _extremes(data: PriceSteps, plot: _Plot) -> list[Mark]:
     return marks
 
 
-def _note(plot: _Plot, text: str) -> Text:
-    """Words at the foot of the plot, on the side where the mark of the lowest price is not."""
+def _note(data: PriceSteps, plot: _Plot, text: str) -> list[Text]:
+    """Words at the foot of the plot, where the mark of the lowest price is not, if there is room for both."""
     frame = plot.frame
-    _, start, end = min(plot.known, key=lambda span: span[0])
+    lowest, start, end = min(plot.known, key=lambda span: span[0])
+    if frame.text_width(f"{text} ▼ {data.text(lowest)}") > frame.right - frame.left:
+        return []
     if (start + end) / 2 > (frame.left + frame.right) / 2:
-        return Text("note", str(frame.left + 4), str(frame.bottom - 3), text)
-    return Text("note end", str(frame.right - 4), str(frame.bottom - 3), text)
+        return [Text("note", str(frame.left + 4), str(frame.bottom - 3), text)]
+    return [Text("note end", str(frame.right - 4), str(frame.bottom - 3), text)]
 
 
 def _days(instant: datetime) -> float:

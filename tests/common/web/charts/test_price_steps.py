@@ -110,6 +110,13 @@ def test_the_words_of_the_axis_are_not_where_the_lowest_price_is_marked(prices: 
     assert found == [style, style]
 
 
+def test_the_words_of_the_axis_are_left_out_where_they_do_not_fit() -> None:
+    page = checked(chart([10**12 + 2, 10**12 + 1]))
+
+    assert any("axis" in text for text in labels(page, "wide"))
+    assert not any("axis" in text for text in labels(page, "narrow"))
+
+
 def test_a_price_that_was_seen_for_a_moment_is_a_dot() -> None:
     steps = [PriceStep(START, 12), PriceStep(START, None, is_unknown=True)]
     page = checked(price_steps(PriceSteps(steps, START + timedelta(hours=1), None, str), words(4)))
