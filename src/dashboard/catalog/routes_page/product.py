@@ -42,7 +42,7 @@ LIVE_SECONDS = 30
 
 NOTHING_ASKED = "is required, unless the return into stock is watched"
 MAX_AMOUNT_LENGTH = 30
-"""Characters of the field for an amount."""
+"""Characters of a refused amount that are sent back."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,18 @@ async def set_mark(product_id: UUID, query_args: ProductPageQuery) -> Response:
     if fields.get("action") == "delete":
         await marks.delete_mark(pool(), product_id)
         return redirect(page_address(product_id, query_args, notice="unmarked"))
-    form = MarkForm(fields.get("below", "")[:MAX_AMOUNT_LENGTH], "back_in_stock" in fields)
+    amount, back_in_stock = fields.get("below", ""), "back_in_stock" in fields
     try:
-        below = parse_amount(form.below)
-        MarkInput(below=below, back_in_stock=form.back_in_stock).require_any()
+        below = parse_amount(amount)
+        MarkInput(below=below, back_in_stock=back_in_stock).require_any()
     except (ValueError, Invalid) as error:
         product = await read_product(product_id)
         fault = NOTHING_ASKED if isinstance(error, Invalid) else str(error)
-        faulty = MarkForm(form.below, form.back_in_stock, fault)
+        faulty = MarkForm(amount[:MAX_AMOUNT_LENGTH], back_in_stock, fault)
         page = await product_page(product, query_args, (await page_tag()).uncached(), faulty, now, live_seconds=None)
         page.status_code = 400
         return page
-    if await marks.upsert_mark(pool(), product_id, below, form.back_in_stock, now) is None:
+    if await marks.upsert_mark(pool(), product_id, below, back_in_stock, now) is None:
         raise unknown_product(product_id)
     return redirect(page_address(product_id, query_args, notice="marked"))
 
