@@ -253,6 +253,7 @@ async def last_page(db: asyncpg.Connection, sort: Literal["name", "price"]) -> s
          LIMIT 1
         """
     )
+    assert row is not None
     position = position_of(ProductsQuery(sort=sort), ProductPosition(row["value"], row["product_id"]))
     return f"{PRICES_PATH}?sort={sort}&cursor={encode_cursor(*position, path=PRICES_PATH)}"
 

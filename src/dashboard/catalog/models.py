@@ -225,7 +225,8 @@ class PriceHistory(msgspec.Struct, frozen=True):
     highest: PriceExtreme | None
     """The highest price of the period."""
     mean: float | None
-    """The mean price, weighted by how long each price was valid; gaps and times without stock do not count."""
+    """The mean price, weighted by how long each price was valid; gaps and times without stock do not count. Null when
+    no price is known for any time."""
     in_stock_share: float | None
     """The share of the known time in which something was in stock, 0 to 1; gaps do not count."""
     gaps: list[PriceGap]

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-
 from common.jobs.lease import JobState
 from dashboard.board.page_views.hotels_table import Heads, hotels_table, months_chart, sort_links, without_last_year
 from dashboard.board.page_views.morning import (

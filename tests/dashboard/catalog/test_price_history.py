@@ -3,6 +3,7 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -352,3 +353,36 @@ async def test_the_figures_are_those_of_every_minute_of_the_period(
             max(lowest, default=None),
             known[-1],
         )
+
+
+@given(
+    answers=st.lists(st.tuples(st.integers(0, 300), st.none() | st.integers(1, 9)), min_size=1, max_size=8),
+    ends=st.tuples(st.integers(-50, 320), st.integers(1, 320)),
+)
+async def test_no_figure_counts_a_minute_of_an_outage(
+    catalogue: Catalogue, answers: list[tuple[int, int | None]], ends: tuple[int, int]
+) -> None:
+    """After a pause of more than half an hour, a price is known at the moment of its answer alone."""
+    await catalogue.db.execute("DELETE FROM product")
+    prices = sorted(dict(answers).items())
+    rules = PriceRules(allows_free_offers=False, gap=30 * MINUTE)
+    path = await product_with(
+        catalogue, *[(MONDAY + minute * MINUTE, price) for minute, price in prices], rules=rules, until=None
+    )
+    start, end = ends[0], ends[0] + ends[1]
+    minutes = [
+        price
+        for (since, price), (until, _) in pairwise(prices)
+        if until - since <= 30
+        for minute in range(since, until)
+        if start <= minute < end
+    ]
+    seen = [price for price in minutes + [price for at, price in prices if start <= at < end] if price is not None]
+    in_stock = [price for price in minutes if price is not None]
+
+    found = await history(catalogue, path, MONDAY + start * MINUTE, MONDAY + end * MINUTE)
+
+    assert (found["lowest"] or {}).get("price") == min(seen, default=None)
+    assert (found["highest"] or {}).get("price") == max(seen, default=None)
+    assert found["mean"] == (pytest.approx(sum(in_stock) / len(in_stock)) if in_stock else None)
+    assert found["in_stock_share"] == (pytest.approx(len(in_stock) / len(minutes)) if minutes else None)

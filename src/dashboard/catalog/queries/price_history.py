@@ -101,7 +101,8 @@ async def select_price_figures(
                lowest, (SELECT min(since) FROM known WHERE price = lowest) AS lowest_at,
                highest, (SELECT min(since) FROM known WHERE price = highest) AS highest_at,
                -- Rounding must not move the mean beyond the lowest or the highest price.
-               least(highest, greatest(lowest, weighted / nullif(seconds_in_stock, 0))) AS mean,
+               CASE WHEN seconds_in_stock > 0 THEN least(highest, greatest(lowest, weighted / seconds_in_stock)) END
+               AS mean,
                seconds_in_stock / nullif(known_seconds, 0) AS in_stock_share,
                known_seconds,
                greatest(extract(epoch FROM $3 - greatest($2, known_since))::float8 - known_seconds, 0)
@@ -213,8 +214,10 @@ async def select_buckets(
              WHERE EXISTS (SELECT FROM product_price_change WHERE product_id = $1)
         )
         SELECT bucket AS at, min(price) AS min, max(price) AS max,
-               least(max(price), greatest(min(price),
-                     sum(price * seconds) / nullif(sum(seconds) FILTER (WHERE price IS NOT NULL), 0))) AS mean,
+               CASE WHEN sum(seconds) FILTER (WHERE price IS NOT NULL) > 0
+                    THEN least(max(price), greatest(min(price),
+                               sum(price * seconds) / sum(seconds) FILTER (WHERE price IS NOT NULL)))
+               END AS mean,
                (array_agg(price ORDER BY since DESC))[1] AS last,
                CASE WHEN sum(seconds) > 0
                     THEN coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / sum(seconds)
