@@ -1992,7 +1992,7 @@ ALTER TABLE ONLY product
     ADD CONSTRAINT product_pkey PRIMARY KEY (product_id);
 
 ALTER TABLE ONLY product_price_change
-    ADD CONSTRAINT product_price_change_pkey PRIMARY KEY (product_id, at);
+    ADD CONSTRAINT product_price_change_pkey PRIMARY KEY (product_id, at) INCLUDE (price);
 
 ALTER TABLE ONLY product_price_gap
     ADD CONSTRAINT product_price_gap_pkey PRIMARY KEY (product_id, since);

@@ -122,3 +122,9 @@ def next_address(response: Response) -> str:
 def addresses(element: Element) -> list[str]:
     """Where the links of an element lead."""
     return [link.attributes["href"] for link in named(element, "a")]
+
+
+def json_address(page: Element, label: str = "JSON") -> str:
+    """Where the footer says that the same figures are."""
+    [address] = [link.attributes["href"] for link in named(by_id(page, "alternates"), "a") if link.text == label]
+    return address

@@ -7,6 +7,7 @@ from dashboard.catalog.offers_client import ReceivedOffer
 from dashboard.catalog.queries import refresh
 from dashboard.catalog.queries.refresh import ReceivedOffers
 from tests.support.fake_offers import RULES, WITHOUT_GAPS, Catalogue
+from tests.support.pages import Element, browse_page, by_id, named
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 Moment = tuple[timedelta, int | None]
@@ -33,3 +34,15 @@ async def product_with(catalogue: Catalogue, *moments: Moment, name: str = "Lamp
     if asked_now and moments:
         await store_price(catalogue, product["id"], timedelta(0), moments[-1][1])
     return str(product["id"])
+
+
+async def product_page(catalogue: Catalogue, product_id: str, query: str = "") -> Element:
+    return await browse_page(catalogue.app, f"/board/prices/{product_id}{query}")
+
+
+def chart_lines(page: Element) -> list[str]:
+    """The lines of the chart of a product's page: wide, narrow."""
+    drawn = [
+        each.attributes["d"] for each in named(by_id(page, "history"), "path") if each.attributes.get("class") == "now"
+    ]
+    return [data for data in drawn if data != "M1 6H23"]

@@ -17,8 +17,10 @@ from dashboard.bookings.queries.morning import select_events_since, select_last_
 from dashboard.bookings.queries.quarantine import select_new_quarantined_count
 from dashboard.catalog.models import CatalogMark, PriceMove
 from dashboard.catalog.queries.moves import select_catalog_mark, select_price_moves
+from dashboard.catalog.service import shortest_gap
 from dashboard.front_desk.models import DeskCounts
 from dashboard.front_desk.queries.lists import select_desk_counts
+from dashboard.resources import resources
 from dashboard.uptime.fleet_figures import FleetFigures
 from dashboard.uptime.models.fleet import FleetMark, Spread
 from dashboard.uptime.queries.fleet import select_fleet_mark, select_latest_report
@@ -96,4 +98,5 @@ async def read_spread(db: asyncpg.Pool, figures: FleetFigures, now: datetime) ->
 
 async def read_moves(db: asyncpg.Pool, now: datetime) -> list[PriceMove]:
     """The prices that changed within 30 days."""
-    return await select_price_moves(db, now, DAY, MONTH)
+    gap = shortest_gap(resources().config.offers_seconds)
+    return await select_price_moves(db, now, DAY, MONTH, gap)

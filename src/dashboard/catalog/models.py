@@ -78,6 +78,14 @@ class Product(msgspec.Struct, frozen=True):
         return answered is not None and answered < now - gap
 
 
+class ListedProduct(Product, frozen=True):
+    """A product of a list."""
+
+    lowest_30d: bool | None
+    """Whether no price of the last 30 days was lower than its best price, and one was higher; null when that is not
+    known: without a best price, after an old answer, or when the prices of more than one of the 30 days are unknown."""
+
+
 class ProductPosition(NamedTuple):
     """The position of a product in a list. value: what the list is sorted by; None when it is not known."""
 
@@ -180,13 +188,19 @@ class PriceExtreme(msgspec.Struct, frozen=True):
 
 
 class PriceFigures(msgspec.Struct, frozen=True):
-    """The figures of a period of a price history; each is None when there is no price to make it of."""
+    """The figures of a period of a price history; each is None when there is no price to make it of.
+
+    known_seconds: for how long the price, or that there was none, is known. unknown_seconds: the rest of the period,
+    from known_since on.
+    """
 
     known_since: datetime | None
     lowest: PriceExtreme | None
     highest: PriceExtreme | None
     mean: float | None
     in_stock_share: float | None
+    known_seconds: float
+    unknown_seconds: float
 
 
 Steps = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=_array_of(PriceStep, PriceBucket))]
@@ -211,7 +225,8 @@ class PriceHistory(msgspec.Struct, frozen=True):
     highest: PriceExtreme | None
     """The highest price of the period."""
     mean: float | None
-    """The mean price, weighted by how long each price was valid; gaps and times without stock do not count."""
+    """The mean price, weighted by how long each price was valid; gaps and times without stock do not count. Null when
+    no price is known for any time."""
     in_stock_share: float | None
     """The share of the known time in which something was in stock, 0 to 1; gaps do not count."""
     gaps: list[PriceGap]
@@ -292,14 +307,11 @@ class CatalogMark(NamedTuple):
 class PriceMove(NamedTuple):
     """The lowest price in stock of a product, in minor units.
 
-    price_before: a day ago; None if nothing was in stock. lowest, highest: within the last 30 days. since: the first
-    time at which the product had a price or is known to have had none.
+    price_before: a day ago; None if nothing was in stock. is_lowest: it is known to be the lowest in 30 days.
     """
 
     product_id: uuid.UUID
     name: str
     price: int
     price_before: int | None
-    lowest: int
-    highest: int
-    since: datetime
+    is_lowest: bool

@@ -92,7 +92,7 @@ CREATE TABLE product_price_change (
     at timestamptz NOT NULL,
     price bigint CHECK (price >= 0), -- null: no offer in stock
     thinned boolean NOT NULL DEFAULT FALSE, -- one of the points of an old day that stay
-    PRIMARY KEY (product_id, at)
+    PRIMARY KEY (product_id, at) INCLUDE (price) -- the rows of a product lie far apart: all are refreshed together
 );
 
 CREATE INDEX product_price_change_at ON product_price_change (at) WHERE NOT thinned; -- for the thinning of old days

@@ -4,12 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from common.jobs.lease import JobState
 from dashboard.board.page_views.hotels_table import Heads, hotels_table, months_chart, sort_links, without_last_year
 from dashboard.board.page_views.morning import (
-    at_lowest,
     checked_words,
     headline,
     jobs_shown,
@@ -79,8 +76,8 @@ def test_where_nothing_is_unusual_the_page_says_what_was_checked() -> None:
     assert checked_words(1, None, None) == "Nothing unusual. Checked 1 hotel."
 
 
-def move(price: int, before: int | None, lowest: int = 1, highest: int = 9999, days: int = 60) -> PriceMove:
-    return PriceMove(UUID(int=price), f"Item {price}", price, before, lowest, highest, NOW - timedelta(days=days))
+def move(price: int, before: int | None) -> PriceMove:
+    return PriceMove(UUID(int=price), f"Item {price}", price, before, is_lowest=False)
 
 
 def test_prices_are_ranked_by_how_much_they_moved_and_unknown_ones_left_out() -> None:
@@ -91,21 +88,6 @@ def test_prices_are_ranked_by_how_much_they_moved_and_unknown_ones_left_out() ->
         ("+10%", "1.10", False),
         ("+1%", "1.01", False),
     ]
-
-
-@pytest.mark.parametrize(
-    ("price", "is_lowest"),
-    [
-        (move(100, 120, 100, 120), True),
-        (move(110, 120, 100, 120), False),
-        (move(100, 100, 100, 100), False),
-        (move(100, 120, 100, 120, days=29), False),
-    ],
-)
-def test_a_price_is_at_its_lowest_only_if_it_is_known_for_30_days_and_was_higher(
-    price: PriceMove, *, is_lowest: bool
-) -> None:
-    assert bool(at_lowest([price], NOW)) is is_lowest
 
 
 def test_a_share_is_never_rounded_up_to_all() -> None:

@@ -55,7 +55,13 @@ async def poll_store_down(db: asyncpg.Pool) -> None:
 async def lower_price(db: asyncpg.Pool, days_known: int = 40) -> None:
     product = UUID(int=5)
     await db.execute("INSERT INTO product (product_id, name, description) VALUES ($1, 'Towels', '')", product)
-    await db.execute("INSERT INTO product_refresh (product_id) VALUES ($1)", product)
+    await db.execute(
+        """
+        INSERT INTO product_refresh (product_id, registered_at, last_success, best_price)
+        VALUES ($1, now(), now(), 150)
+        """,
+        product,
+    )
     await db.execute(
         """
         INSERT INTO product_price_change (product_id, at, price)

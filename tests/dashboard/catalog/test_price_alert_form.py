@@ -26,7 +26,8 @@ async def test_an_alert_is_set_and_deleted_by_the_form(catalogue: Catalogue) -> 
     assert answer.status_code == 303
     assert answer.headers["Location"] == f"{PATH}/{product}?range=1m&notice=marked"
     page = await browse_page(catalogue.app, answer.headers["Location"])
-    assert "its best price is below 9.50, and when it is in stock again" in by_id(page, "mark-words").text
+    assert "the best price is below 9.50." in by_id(page, "mark-words").text
+    assert "the product is in stock again; watched since" in by_id(page, "mark-words").text
     assert "The alert is set." in by_id(page, "mark").text
     assert (await catalogue.get(f"/products/{product}/mark"))["below"] == 950
 
@@ -45,7 +46,28 @@ async def test_a_wrong_alert_is_refused_beside_its_field(catalogue: Catalogue, b
     assert answer.status_code == 400
     assert 'aria-invalid="true"' in text
     assert "Nothing was changed." in text
+    assert "data-refresh" not in text  # its address answers no GET
     await catalogue.get(f"/products/{product}/mark", 404)
+
+
+async def test_a_refused_form_is_not_sent_back_at_any_length(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, *PRICES)
+
+    answer = await send(catalogue, f"{PATH}/{product}/mark", below="9" * 100_000)
+
+    assert answer.status_code == 400
+    assert "9" * 31 not in await answer.get_data(as_text=True)
+
+
+async def test_a_notice_is_shown_only_while_it_is_true(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, *PRICES)
+    marked, unmarked = (f"{PATH}/{product}?notice={notice}" for notice in ("marked", "unmarked"))
+
+    assert "The alert is set." not in (await browse_page(catalogue.app, marked)).text
+    assert "The alert is deleted." in (await browse_page(catalogue.app, unmarked)).text
+    await send(catalogue, f"{PATH}/{product}/mark", below="9")
+    assert "The alert is set." in (await browse_page(catalogue.app, marked)).text
+    assert "The alert is deleted." not in (await browse_page(catalogue.app, unmarked)).text
 
 
 async def test_an_alert_of_an_unknown_product_is_refused(catalogue: Catalogue) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -182,6 +183,25 @@ async def test_in_a_gap_no_price_is_known_and_no_figure_counts_it(catalogue: Cat
     assert len(within["gaps"]) == 1
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_the_price_of_the_last_answer_before_a_gap_counts_though_it_was_known_for_no_time(
+    catalogue: Catalogue, is_over: bool
+) -> None:
+    moments = [(MONDAY, 500), (MONDAY + 2 * MINUTE, 100), (MONDAY + 14 * HOUR, 300)]
+    path = await product_with(
+        catalogue, *moments[: 3 if is_over else 2], rules=RULES, until=MONDAY + (14 * HOUR if is_over else 2 * MINUTE)
+    )
+
+    found = await history(catalogue, path, MONDAY, MONDAY + DAY)
+    days = (await history(catalogue, path, MONDAY, MONDAY + DAY - MINUTE, "&interval=day"))["steps"]
+    within = await history(catalogue, path, MONDAY + HOUR, MONDAY + 2 * HOUR)
+
+    assert found["lowest"] == {"price": 100, "at": at(MONDAY + 2 * MINUTE)}
+    assert found["mean"] == pytest.approx(500)
+    assert (days[0]["min"], days[0]["max"], days[0]["mean"]) == (100, 500, pytest.approx(500))
+    assert (within["lowest"], within["mean"]) == (None, None)
+
+
 async def test_an_outage_of_the_service_becomes_a_gap(catalogue: Catalogue, fake: FakeOffers) -> None:
     product = await catalogue.create()
     fake.default_offers = [offer("a", 100)]
@@ -333,3 +353,36 @@ async def test_the_figures_are_those_of_every_minute_of_the_period(
             max(lowest, default=None),
             known[-1],
         )
+
+
+@given(
+    answers=st.lists(st.tuples(st.integers(0, 300), st.none() | st.integers(1, 9)), min_size=1, max_size=8),
+    ends=st.tuples(st.integers(-50, 320), st.integers(1, 320)),
+)
+async def test_no_figure_counts_a_minute_of_an_outage(
+    catalogue: Catalogue, answers: list[tuple[int, int | None]], ends: tuple[int, int]
+) -> None:
+    """After a pause of more than half an hour, a price is known at the moment of its answer alone."""
+    await catalogue.db.execute("DELETE FROM product")
+    prices = sorted(dict(answers).items())
+    rules = PriceRules(allows_free_offers=False, gap=30 * MINUTE)
+    path = await product_with(
+        catalogue, *[(MONDAY + minute * MINUTE, price) for minute, price in prices], rules=rules, until=None
+    )
+    start, end = ends[0], ends[0] + ends[1]
+    minutes = [
+        price
+        for (since, price), (until, _) in pairwise(prices)
+        if until - since <= 30
+        for minute in range(since, until)
+        if start <= minute < end
+    ]
+    seen = [price for price in minutes + [price for at, price in prices if start <= at < end] if price is not None]
+    in_stock = [price for price in minutes if price is not None]
+
+    found = await history(catalogue, path, MONDAY + start * MINUTE, MONDAY + end * MINUTE)
+
+    assert (found["lowest"] or {}).get("price") == min(seen, default=None)
+    assert (found["highest"] or {}).get("price") == max(seen, default=None)
+    assert found["mean"] == (pytest.approx(sum(in_stock) / len(in_stock)) if in_stock else None)
+    assert found["in_stock_share"] == (pytest.approx(len(in_stock) / len(minutes)) if minutes else None)

@@ -1,6 +1,5 @@
 """The pages of prices: their figures are those of the JSON, whatever products are called, and who may see them."""
 
-import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -8,46 +7,30 @@ from urllib.parse import quote
 import pytest
 
 from dashboard.catalog.page_views.price_list import PATH
-from dashboard.catalog.page_views.words import percent_text, price_text
+from dashboard.catalog.page_views.words import price_text
 from tests.support.fake_offers import Catalogue, FakeOffers, offer
 from tests.support.pages import (
-    Element,
     addresses,
     browse,
     browse_page,
     by_id,
     figure_text,
+    json_address,
     named,
     rows,
     styled,
     table,
 )
-from tests.support.past_prices import DAY, HOUR, PRICES, product_with, store_price
+from tests.support.past_prices import DAY, HOUR, PRICES, chart_lines, product_page, product_with, store_price
 
-
-async def page_of(catalogue: Catalogue, product_id: str, query: str = "") -> Element:
-    return await browse_page(catalogue.app, f"{PATH}/{product_id}{query}")
-
-
-def json_address(page: Element, label: str = "JSON") -> str:
-    """Where the footer says that the same figures are."""
-    [address] = [link.attributes["href"] for link in named(by_id(page, "alternates"), "a") if link.text == label]
-    return address
-
-
-def lines_of(page: Element) -> list[str]:
-    """The lines of the chart: wide, narrow."""
-    drawn = [
-        each.attributes["d"] for each in named(by_id(page, "history"), "path") if each.attributes.get("class") == "now"
-    ]
-    return [data for data in drawn if data != "M1 6H23"]
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("price_range", ["1d", "1w", "1m", "3m", "1y", "all"])
 async def test_the_figures_are_those_of_the_price_history(catalogue: Catalogue, price_range: str) -> None:
     product = await product_with(catalogue, *PRICES)
 
-    page = await page_of(catalogue, product, f"?range={price_range}")
+    page = await product_page(catalogue, product, f"?range={price_range}")
     history = await catalogue.get(json_address(page))
 
     lowest, highest = history["lowest"], history["highest"]
@@ -68,7 +51,7 @@ async def test_the_figures_are_those_of_the_price_history(catalogue: Catalogue, 
 async def test_the_lowest_and_the_highest_price_are_those_of_the_trend(catalogue: Catalogue) -> None:
     product = await product_with(catalogue, *PRICES)
 
-    page = await page_of(catalogue, product)
+    page = await product_page(catalogue, product)
     start = quote((datetime.now(UTC) - 90 * DAY).isoformat())
     trend = [point["price"] for point in (await catalogue.get(f"/products/{product}/trend?from={start}"))["prices"]]
 
@@ -79,25 +62,11 @@ async def test_the_lowest_and_the_highest_price_are_those_of_the_trend(catalogue
 async def test_a_time_without_stock_is_a_gap_of_the_line(catalogue: Catalogue) -> None:
     product = await product_with(catalogue, *PRICES)
 
-    page = await page_of(catalogue, product, "?range=1m")
+    page = await product_page(catalogue, product, "?range=1m")
 
-    assert [data.count("M") for data in lines_of(page)] == [2, 2]
+    assert [data.count("M") for data in chart_lines(page)] == [2, 2]
     assert "nothing in stock" in by_id(page, "history").text
     assert "not known" not in by_id(page, "history").text
-
-
-async def test_a_time_in_which_the_service_could_not_be_asked_is_told_apart(catalogue: Catalogue) -> None:
-    product = (await catalogue.create())["id"]
-    for ago, price in [(6 * DAY, 900), (6 * DAY - HOUR, 900), (2 * DAY, 950), (timedelta(0), 950)]:
-        await store_price(catalogue, product, ago, price, gaps=ago == 2 * DAY)
-
-    page = await page_of(catalogue, product, "?range=1w")
-
-    assert [data.count("M") for data in lines_of(page)] == [2, 2]
-    shown = by_id(page, "history").text
-    assert "Not known: the offers service could not be asked" in shown
-    assert "nothing in stock" not in shown
-    assert [row[1] for row in table(by_id(page, "history"))] == ["9.00", "not known", "9.50"]
 
 
 async def test_a_thousand_changes_are_a_small_page_with_the_true_ends(catalogue: Catalogue) -> None:
@@ -117,7 +86,7 @@ async def test_a_thousand_changes_are_a_small_page_with_the_true_ends(catalogue:
 
     answer = await browse(catalogue.app, f"{PATH}/{product}")
     text = await answer.get_data(as_text=True)
-    page = await page_of(catalogue, str(product))
+    page = await product_page(catalogue, str(product))
     history = await catalogue.get(json_address(page))
 
     assert len(text) < 120_000
@@ -134,10 +103,10 @@ async def test_a_product_without_an_answer_says_so(catalogue: Catalogue, fake: F
     fake.fail(503)
     product = (await catalogue.create())["id"]
 
-    page = await page_of(catalogue, product)
+    page = await product_page(catalogue, product)
 
     assert "not registered with the offers service yet" in figure_text(page, "sentence")
-    assert "Not registered yet, tried again within a minute. The reason: " in by_id(page, "state").text
+    assert "Not registered yet, tried again with the next refresh. The reason: " in by_id(page, "state").text
     assert "The chart begins with the first answer" in by_id(page, "history").text
     assert "No offer is open" in by_id(page, "offers").text
     row = rows(await browse_page(catalogue.app, PATH))[1]
@@ -148,93 +117,65 @@ async def test_a_product_without_an_answer_says_so(catalogue: Catalogue, fake: F
 async def test_a_product_with_one_price_claims_no_more_than_it_knows(catalogue: Catalogue) -> None:
     product = await product_with(catalogue, (5 * HOUR, 1240))
 
-    page = await page_of(catalogue, product)
+    page = await product_page(catalogue, product)
 
     assert figure_text(page, "sentence") == "12.40 now: the only price in the 5 h that it has been watched."
-    assert [data.count("M") for data in lines_of(page)] == [1, 1]
+    assert [data.count("M") for data in chart_lines(page)] == [1, 1]
     assert figure_text(page, "current") == figure_text(page, "lowest") == figure_text(page, "mean") == "12.40"
     assert [row[1] for row in table(by_id(page, "changes"))] == ["first answer"]
 
 
-@pytest.mark.parametrize(("known", "is_marked"), [(31 * DAY, True), (29 * DAY, False)])
-async def test_lowest_in_thirty_days_needs_thirty_days(catalogue: Catalogue, known: timedelta, is_marked: bool) -> None:
-    product = await product_with(catalogue, (known, 1000), (HOUR, 900))
+@pytest.mark.parametrize("ahead", [timedelta(seconds=2), timedelta(0)])
+async def test_a_first_price_of_a_moment_ago_is_no_error(catalogue: Catalogue, ahead: timedelta) -> None:
+    """The clock of the database may be ahead of that of the dashboard."""
+    product = (await catalogue.create())["id"]
+    await store_price(catalogue, product, -ahead, 1240)
 
-    page = await browse_page(catalogue.app, PATH)
+    page = await product_page(catalogue, product, "?range=all")
 
-    assert ("lowest in 30 days" in table(page)[0][0]) == is_marked
-    assert ("Lamp is at its lowest in 30 days." in by_id(page, "state").text) == is_marked
-    history = await catalogue.get(
-        f"/products/{product}/price-history?from={quote((datetime.now(UTC) - 30 * DAY).isoformat())}"
+    assert figure_text(page, "sentence").startswith("12.40 now")
+    assert "The chart begins with the first answer" in by_id(page, "history").text
+
+
+async def test_the_line_of_a_closed_offer_is_that_of_its_own_time(catalogue: Catalogue, fake: FakeOffers) -> None:
+    product = (await catalogue.create())["id"]
+    for days, price in [(150, 900), (130, 1000), (120, 800)]:
+        await store_price(catalogue, product, days * DAY, price)
+    await store_price(catalogue, product, 119 * DAY, None)
+    await store_price(catalogue, product, timedelta(0), None)
+
+    page = by_id(await product_page(catalogue, product, "?offers=all"), "offers")
+
+    [line] = named(page, "svg")
+    assert "From 9.00 to 8.00." in line.text
+
+
+async def test_more_changes_than_a_page_of_json_are_exported_by_the_hour(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, (30 * DAY, 1000), (timedelta(0), 1100))
+    await catalogue.db.execute(
+        """
+        INSERT INTO product_price_change (product_id, at, price)
+        SELECT $1, now() - number * interval '2 minutes', 1000 + number % 2 FROM generate_series(1, 10001) AS number
+        """,
+        uuid.UUID(product),
     )
-    assert history["lowest"]["price"] == 900
-    assert (datetime.fromisoformat(history["known_since"]) <= datetime.now(UTC) - 30 * DAY) == is_marked
+
+    page = await product_page(catalogue, product, "?range=1m")
+    answer = await catalogue.app.test_client().get(json_address(page, "CSV"))
+    lines = (await answer.get_data(as_text=True)).splitlines()
+
+    assert "CSV and XLSX have the lowest, the highest, the mean and the last price of each hour." in page.text
+    assert lines[0] == "at,min,max,mean,last,in_stock_share"
+    assert len(lines) == 30 * 24 + 2
+    assert 'rel="next"' not in answer.headers["Link"]
 
 
-async def test_no_old_price_is_the_lowest_in_thirty_days(catalogue: Catalogue) -> None:
-    product = await product_with(catalogue, (40 * DAY, 1000), (HOUR, 900), asked_now=False)
-    page = await browse_page(catalogue.app, PATH)
-    assert "lowest in 30 days" not in table(page)[0][0]
+async def test_the_figures_name_their_period(catalogue: Catalogue) -> None:
+    product = await product_with(catalogue, *PRICES)
 
-    product_page = await page_of(catalogue, product)
-    assert re.match(r"9\.00 at \d\d:\d\d UTC.*, the time of the last answer: ", figure_text(product_page, "sentence"))
-    assert "not been asked for a while" in by_id(product_page, "state").text
-    assert "prices of" in table(page)[0][5]
-
-
-async def test_the_list_has_the_figures_of_the_json(catalogue: Catalogue) -> None:
-    await product_with(catalogue, *PRICES, name="Lamp 2")
-    await product_with(catalogue, (10 * DAY, 300), (HOUR, None), name="lamp 10")
-    await product_with(catalogue, (HOUR, 700), name="Chair")
-
-    for query, names in [
-        ("", ["Chair", "Lamp 2", "lamp 10"]),
-        ("?sort=-price", ["Lamp 2", "Chair", "lamp 10"]),
-        ("?search=LAMP", ["Lamp 2", "lamp 10"]),
-    ]:
-        page = await browse_page(catalogue.app, PATH + query)
-        listed = await catalogue.get(json_address(page))
-        assert [each["name"] for each in listed] == names
-        for row, each in zip(table(page), listed, strict=True):
-            best, change = each["best_offer"], each["change_7d"]
-            assert row[0] == each["name"]
-            assert row[1] == ("sold out" if best is None else price_text(best["price"]))
-            assert row[2] == ("–" if change is None else percent_text(change))
-            assert row[3] == str(each["offers_in_stock"])
-            assert datetime.fromisoformat(each["freshness"]["last_attempt"]).strftime("%H:%M") in row[5]
-    assert "1 has nothing in stock" in by_id(page, "state").text
-    for label in ("CSV", "XLSX"):
-        answer = await catalogue.app.test_client().get(json_address(page, label))
-        assert answer.status_code == 200
-        assert "attachment" in answer.headers["Content-Disposition"]
-
-
-async def test_a_sparkline_has_a_gap_where_nothing_was_in_stock(catalogue: Catalogue) -> None:
-    await product_with(catalogue, *PRICES)
-
-    page = await browse_page(catalogue.app, PATH)
-
-    [line] = [each.attributes["d"] for each in named(by_id(page, "prices"), "path")]
-    assert line.count("M") == 2
-    assert "with times without a price" in by_id(page, "prices").text
-
-
-async def test_pages_of_the_list_have_every_product_once(catalogue: Catalogue) -> None:
-    await catalogue.create_many(120)
-    found: list[str] = []
-    address = f"{PATH}?search=-"
-    while address:
-        page = await browse_page(catalogue.app, address)
-        shown = [row[0] for row in table(page)]
-        assert [each["name"] for each in await catalogue.get(json_address(page))] == shown
-        found += shown
-        following = [link for link in named(page, "a") if link.attributes.get("rel") == "next"]
-        address = following[0].attributes["href"] if following else ""
-
-    assert len(found) == len(set(found)) == 120
-    answer = await browse(catalogue.app, f"{PATH}?cursor=x")
-    assert answer.status_code == 400
-    assert (await browse(catalogue.app, f"{PATH}?utm_source=mail")).status_code == 200
+    for query, words in [("", "over 3 months"), ("?range=1d", "over 1 day"), ("?range=1y", "since ")]:
+        page = await product_page(catalogue, product, query)
+        assert by_id(page, "history-head").text.startswith(f"Lowest price in stock {words}")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +205,7 @@ async def test_offers_are_listed_and_closed_ones_are_behind_a_link(catalogue: Ca
     await catalogue.db.execute("UPDATE product_refresh SET due_at = NULL")
     await catalogue.refresh()
 
-    page = await page_of(catalogue, product)
+    page = await product_page(catalogue, product)
     section = by_id(page, "offers")
     assert [row[:3] for row in table(section)] == [["b <i>", "8.50", "5"], ["3", "7.00", "sold out"]]
     [link] = [address for address in addresses(section) if "offers=all" in address]
@@ -282,11 +223,11 @@ async def test_a_failed_refresh_is_named(catalogue: Catalogue, fake: FakeOffers)
     fake.fail(500, only=product)
     await catalogue.refresh()
 
-    page = await page_of(catalogue, product)
+    page = await product_page(catalogue, product)
     assert "out of order" in styled(by_id(page, "state"), "bad")[0].text
     shown = await browse_page(catalogue.app, PATH)
     assert "The last refresh of 1 product failed" in by_id(shown, "state").text
-    assert "failed; prices of" in table(shown)[0][5]
+    assert "failed; price of" in table(shown)[0][5]
 
 
 async def test_a_page_is_not_sent_again_unless_it_changed(catalogue: Catalogue) -> None:

@@ -10,19 +10,21 @@ from hypothesis import strategies as st
 
 from dashboard.catalog.offers_client import ReceivedOffer
 from dashboard.catalog.queries import refresh
-from dashboard.catalog.queries.refresh import ReceivedOffers
-from tests.support.fake_offers import RULES, Catalogue, FakeOffers, offer
+from dashboard.catalog.queries.refresh import PriceRules, ReceivedOffers
+from tests.support.fake_offers import WITHOUT_GAPS, Catalogue, FakeOffers, offer
 from tests.support.pages import next_address
 
 NOW = datetime.now(UTC)
 SORTS = ["name", "-name", "price", "-price", "change_7d", "-change_7d"]
 
 
-async def store(catalogue: Catalogue, product_id: str, at: datetime, price: int | None) -> None:
+async def store(
+    catalogue: Catalogue, product_id: str, at: datetime, price: int | None, rules: PriceRules = WITHOUT_GAPS
+) -> None:
     """Store a response with one offer in stock at this price, or with none."""
     offers = [] if price is None else [ReceivedOffer("a", price, 5)]
     async with catalogue.db.acquire() as connection:
-        await refresh.upsert_offers(connection, [ReceivedOffers(uuid.UUID(product_id), offers)], at, RULES)
+        await refresh.upsert_offers(connection, [ReceivedOffers(uuid.UUID(product_id), offers)], at, rules)
 
 
 async def create(catalogue: Catalogue, name: str, before: int | None = None, now: int | None = None) -> str:
@@ -97,6 +99,25 @@ async def test_the_change_is_that_since_the_price_valid_seven_days_ago(catalogue
     await store(catalogue, product, NOW, 150)
 
     assert (await catalogue.get(f"/products/{product}"))["change_7d"] == 50.0
+
+
+@pytest.mark.parametrize(
+    ("answers", "change"),
+    [
+        ([(9, 100), (8, 100), (5, 200), (0, 200)], None),  # not asked from 8 to 5 days ago
+        ([(9, 100), (0, 200)], None),  # not asked for 9 days
+        ([(9, 100), (7.5, 120), (6.999, 150), (0, 180)], 50.0),
+    ],
+)
+async def test_the_change_is_not_known_if_the_service_could_not_be_asked_seven_days_ago(
+    catalogue: Catalogue, answers: list[tuple[float, int]], change: float | None
+) -> None:
+    product = (await catalogue.create())["id"]
+    rules = PriceRules(allows_free_offers=False, gap=timedelta(days=2))
+    for days, price in answers:
+        await store(catalogue, product, NOW - timedelta(days=days), price, rules)
+
+    assert (await catalogue.get(f"/products/{product}"))["change_7d"] == change
 
 
 @pytest.mark.parametrize("sort", SORTS)

@@ -36,7 +36,7 @@ async def test_a_product_is_created_registered_and_read(catalogue: Catalogue, fa
     }
     assert uuid.UUID(product["id"]).version == 7
     assert await catalogue.get(f"/products/{product['id']}") == product
-    assert await catalogue.get("/products") == [product]
+    assert await catalogue.get("/products") == [{**product, "lowest_30d": None}]
     assert fake.registrations == [{"id": product["id"], "name": "Mower", "description": "Petrol"}]
 
 

@@ -26,13 +26,15 @@ class PriceStep:
 class PriceSteps:
     """The steps in order, the end of the last one, and the average, which is None where there is none.
 
-    text: how a price is written. All instants have the time zone that the axis shows.
+    text: how a price is written. unit: the smallest difference that it shows. All instants have the time zone that the
+    axis shows.
     """
 
     steps: Sequence[PriceStep]
     until: datetime
     average: float | None
     text: Callable[[float], str]
+    unit: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class _Plot:
     x: Scale
     y: Scale
     spans: Sequence[tuple[PriceStep, float, float]]
+
+    @property
+    def known(self) -> list[tuple[float, float, float]]:
+        """The prices with their ends, without the times without one."""
+        return [(step.price, start, end) for step, start, end in self.spans if step.price is not None]
 
 
 def price_steps(data: PriceSteps, words: Words) -> Chart:
@@ -87,14 +94,13 @@ def _draw(data: PriceSteps, words: Words, size: Frame) -> Drawing:
     prices = [step.price for step in data.steps if step.price is not None]
     if not prices:
         return _draw_without_prices(data, words, size)
-    # The axis begins at 0 unless most of it would be empty.
-    broken = min(prices) > max(prices) / 2
-    ticks = value_ticks(min(prices) if broken else min(0.0, *prices), max(prices), 4)
+    # The axis begins at 0 unless most of it would be empty. Where all prices are equal, nothing else needs the room.
+    broken = max(prices) / 2 < min(prices) < max(prices)
+    ticks = value_ticks(min(prices) if broken else min(0.0, *prices), max(prices), 4, data.unit)
     frame = size.with_room_for(map(data.text, ticks))
     y = Scale(ticks[0], ticks[-1], frame.bottom - (MARK_ROOM if broken else 0), frame.top + MARK_ROOM)
     x = frame.x(_days(data.steps[0].since), _days(data.until))
     plot = _Plot(frame, x, y, _spans(data, x))
-    note = f"The axis begins at {data.text(ticks[0])}." if broken else ""
     marks = [
         *value_axis(frame, y, ticks, data.text),
         *_time_axis(data, plot),
@@ -102,7 +108,7 @@ def _draw(data: PriceSteps, words: Words, size: Frame) -> Drawing:
         *_line(plot),
         *_average(data, plot),
         *_extremes(data, plot),
-        Text("note", str(frame.left + 4), str(frame.bottom - 3), note),
+        *(_note(data, plot, f"The axis begins at {data.text(ticks[0])}.") if broken else []),
     ]
     return frame.drawing(marks)
 
@@ -171,8 +177,7 @@ def _average(data: PriceSteps, plot: _Plot) -> list[Mark]:
 
 def _extremes(data: PriceSteps, plot: _Plot) -> list[Mark]:
     """▼ below the first lowest price and ▲ above the first highest; one mark if all prices are equal."""
-    known = [(step.price, start, end) for step, start, end in plot.spans if step.price is not None]
-    lowest, highest = min(known, key=lambda span: span[0]), max(known, key=lambda span: span[0])
+    lowest, highest = min(plot.known, key=lambda span: span[0]), max(plot.known, key=lambda span: span[0])
 
     def mark(span: tuple[float, float, float], sign: str, down: float) -> Text:
         price, start, end = span
@@ -184,6 +189,17 @@ def _extremes(data: PriceSteps, plot: _Plot) -> list[Mark]:
     if lowest[0] != highest[0]:
         marks.append(mark(lowest, "▼", 16 if plot.y(lowest[0]) + 16 < plot.frame.bottom else -7))
     return marks
+
+
+def _note(data: PriceSteps, plot: _Plot, text: str) -> list[Text]:
+    """Words at the foot of the plot, where the mark of the lowest price is not, if there is room for both."""
+    frame = plot.frame
+    lowest, start, end = min(plot.known, key=lambda span: span[0])
+    if frame.text_width(f"{text} ▼ {data.text(lowest)}") > frame.right - frame.left:
+        return []
+    if (start + end) / 2 > (frame.left + frame.right) / 2:
+        return [Text("note", str(frame.left + 4), str(frame.bottom - 3), text)]
+    return [Text("note end", str(frame.right - 4), str(frame.bottom - 3), text)]
 
 
 def _days(instant: datetime) -> float:

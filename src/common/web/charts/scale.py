@@ -57,9 +57,9 @@ def count_ticks(highest: float, most: int, maximum: int | None = None) -> tuple[
     return (0, *between, end)
 
 
-def value_ticks(lowest: float, highest: float, most: int) -> tuple[float, ...]:
-    """Nice ticks from at or below `lowest` to at or above `highest`."""
-    step = nice_step(highest - lowest, most)
+def value_ticks(lowest: float, highest: float, most: int, unit: float = 0) -> tuple[float, ...]:
+    """Nice ticks from at or below `lowest` to at or above `highest`. unit: two ticks are at least so far apart."""
+    step = max(unit, nice_step(highest - lowest, most))
     first, last = math.floor(lowest / step + 1e-9), math.ceil(highest / step - 1e-9)
     return tuple(step * number for number in range(first, max(last, first + 1) + 1))
 

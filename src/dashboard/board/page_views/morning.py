@@ -9,7 +9,6 @@ from uuid import UUID
 from common.jobs.lease import JobState
 from common.web.charts.number_text import UNKNOWN, count_text, signed_text
 from common.web.words import counted
-from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, short_night
 from dashboard.bookings.models.morning import LastEvent
@@ -81,11 +80,6 @@ def largest_moves(moves: Iterable[PriceMove]) -> list[Move]:
         Move(each.product_id, each.name, price_text(each.price), f"{signed_text(round(percent, 1))}%", percent < 0)
         for percent, each in moved[:MOVES_SHOWN]
     ]
-
-
-def at_lowest(moves: Iterable[PriceMove], now: datetime) -> list[PriceMove]:
-    """The products that are as cheap as ever in 30 days, known for as long, and were dearer within them."""
-    return [each for each in moves if each.price == each.lowest < each.highest and each.since <= now - MONTH]
 
 
 def share_text(share: float | None) -> str:

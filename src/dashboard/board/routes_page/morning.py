@@ -22,7 +22,6 @@ from dashboard.board.page_views import look_here
 from dashboard.board.page_views.hotels_table import hotels_table, sort_links, without_last_year
 from dashboard.board.page_views.look_here import Line
 from dashboard.board.page_views.morning import (
-    at_lowest,
     checked_words,
     headline,
     largest_moves,
@@ -80,7 +79,7 @@ async def get_morning(query_args: MorningQuery) -> Response:
     summary = value_or_none(figures.hotels)
     if summary is not None and morning.is_reading:
         summary = without_last_year(summary)
-    lines = lines_of(morning, figures, now)
+    lines = lines_of(morning, figures)
     if (
         morning.state is not None
         and tag.state.through is not None
@@ -221,16 +220,16 @@ def alternates_of(question: Question, query: MorningQuery) -> list[Alternate]:
     ]
 
 
-def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:
+def lines_of(morning: Morning, figures: Figures) -> list[Line]:
     """The lines about nights and, unless the date is past, about everything else but the feed."""
     nights = value_or_none(figures.nights) or []
     lines = look_here.lines_of_nights(nights, morning.question)
     if morning.state is not None:
-        lines += state_lines(morning.state, value_or_none(figures.fleet), value_or_none(figures.moves) or [], now)
+        lines += state_lines(morning.state, value_or_none(figures.fleet), value_or_none(figures.moves) or [])
     return lines
 
 
-def state_lines(state: OperationsState, fleet: Spread | None, moves: Sequence[PriceMove], now: datetime) -> list[Line]:
+def state_lines(state: OperationsState, fleet: Spread | None, moves: Sequence[PriceMove]) -> list[Line]:
     """The lines about orders, jobs, stores, the quarantine and prices."""
     lines = []
     desk, jobs, quarantined = value_or_none(state.desk), value_or_none(state.jobs), value_or_none(state.quarantined)
@@ -242,7 +241,7 @@ def state_lines(state: OperationsState, fleet: Spread | None, moves: Sequence[Pr
         lines.append(look_here.stores_down_line(fleet.down_now))
     if quarantined:
         lines.append(look_here.quarantine_line(quarantined))
-    if lowest := at_lowest(moves, now):
+    if lowest := [each for each in moves if each.is_lowest]:
         address = f"/board/prices/{lowest[0].product_id}" if len(lowest) == 1 else "/board/prices"
         lines.append(look_here.low_prices_line([each.name for each in lowest], address))
     return lines

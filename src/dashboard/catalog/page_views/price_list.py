@@ -9,8 +9,8 @@ from uuid import UUID
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text
 from common.web.charts.small import step_line
-from common.web.words import counted, listed
-from dashboard.catalog.models import Product, ProductSort
+from common.web.words import counted
+from dashboard.catalog.models import ListedProduct, Product, ProductSort
 from dashboard.catalog.page_views.words import day_text, moment_text, price_text
 from dashboard.catalog.queries.sparklines import PriceCounts, PriceSparkline
 
@@ -30,8 +30,9 @@ NAMES_LISTED = 3
 class PriceRow:
     """A product of the list.
 
-    offers: how many are in stock; None before the first refresh. asked: when it was last asked for; empty if it never
-    was. problem: why there is no price of now; empty if there is one.
+    offers: how many are in stock; None before the first refresh. is_lowest: whether its price is known to be the lowest
+    in 30 days. asked: when it was last asked for; empty if it never was. problem: why there is no price of now; empty
+    if there is one.
     """
 
     product_id: UUID
@@ -74,7 +75,7 @@ def sort_links(sort: ProductSort, search: str) -> list[SortLink]:
 
 
 def price_rows(
-    products: Iterable[Product],
+    products: Iterable[ListedProduct],
     sparklines: Mapping[UUID, PriceSparkline],
     period: timedelta,
     now: datetime,
@@ -87,7 +88,7 @@ def price_rows(
 
 
 def _row(
-    product: Product, sparkline: PriceSparkline | None, period: timedelta, now: datetime, *, is_old: bool
+    product: ListedProduct, sparkline: PriceSparkline | None, period: timedelta, now: datetime, *, is_old: bool
 ) -> PriceRow:
     freshness = product.freshness
     return PriceRow(
@@ -98,7 +99,7 @@ def _row(
         product.change_7d,
         None if freshness.last_success is None else product.offers_in_stock,
         _drawing(sparkline, period, now),
-        sparkline is not None and sparkline.is_lowest,
+        product.lowest_30d is True,
         "" if freshness.last_attempt is None else moment_text(freshness.last_attempt, now),
         _problem(product, now, is_old=is_old),
     )
@@ -106,13 +107,13 @@ def _row(
 
 def _problem(product: Product, now: datetime, *, is_old: bool) -> str:
     answered, has_failed = product.freshness.last_success, product.freshness.last_error is not None
-    if product.registration == "pending":
-        return "not registered yet"
+    is_pending = product.registration == "pending"
     if answered is None:
-        return "no answer yet" if has_failed else ""
-    if not has_failed and not is_old:
+        return "not registered yet" if is_pending else "no answer yet" if has_failed else ""
+    if not (is_pending or has_failed or is_old):
         return ""
-    return f"{'failed; ' if has_failed else ''}prices of {moment_text(answered, now)}"
+    reason = "not registered; " if is_pending else "failed; " if has_failed else ""
+    return f"{reason}price of {moment_text(answered, now)}"
 
 
 def _drawing(sparkline: PriceSparkline | None, period: timedelta, now: datetime) -> SmallChart | None:
@@ -129,29 +130,35 @@ def _drawing(sparkline: PriceSparkline | None, period: timedelta, now: datetime)
 
 
 def headline(counts: PriceCounts) -> str:
-    """What changed in the catalogue, in a sentence."""
+    """What changed in the catalogue, in a sentence; those of which neither is known are counted too."""
     if not counts.products:
         return "No product is watched yet."
     moved = [(counts.cheaper, "cheaper"), (counts.dearer, "dearer")]
-    found = [f"{count_text(count)} {'is' if count == 1 else 'are'} {word}" for count, word in moved if count]
-    if not counts.compared:
-        changed = "what they cost 7 days ago is not known yet"
-    elif found:
-        changed = f"{' and '.join(found)} than 7 days ago"
-    else:
-        changed = "none has another price than 7 days ago"
-    sold_out = ""
+    same = counts.compared - counts.cheaper - counts.dearer
+    parts = []
+    if changed := [f"{count_text(count)} {'is' if count == 1 else 'are'} {word}" for count, word in moved if count]:
+        parts.append(f"{' and '.join(changed)} than 7 days ago")
+    elif same:
+        parts.append(f"{count_text(same)} {'costs' if same == 1 else 'cost'} the same as 7 days ago")
     if counts.sold_out:
-        sold_out = f"; {count_text(counts.sold_out)} {'has' if counts.sold_out == 1 else 'have'} nothing in stock"
-    return f"Of {counted(counts.products, 'product')} {changed}{sold_out}."
+        parts.append(f"{count_text(counts.sold_out)} {'has' if counts.sold_out == 1 else 'have'} nothing in stock")
+    if unknown := counts.products - counts.compared - counts.sold_out:
+        parts.append(f"{count_text(unknown)} cannot be compared{'' if counts.compared else ' with 7 days ago'}")
+    return f"Of {counted(counts.products, 'product')} {'; '.join(parts)}."
 
 
-def lowest_words(rows: Sequence[PriceRow]) -> str:
-    """Which of the products are at their lowest in 30 days, in a sentence; empty if none is."""
-    names = [row.name for row in rows if row.is_lowest]
-    if not names:
-        return ""
-    return f"{listed(names, NAMES_LISTED)} {'is at its' if len(names) == 1 else 'are at their'} lowest in 30 days."
+@dataclass(frozen=True)
+class LowestNow:
+    """The products at their lowest in 30 days. rows: the first of them. more: how many there are besides."""
+
+    rows: Sequence[PriceRow]
+    more: int
+
+
+def lowest_now(rows: Sequence[PriceRow]) -> LowestNow:
+    """Those of the products that are at their lowest in 30 days."""
+    found = [row for row in rows if row.is_lowest]
+    return LowestNow(found[:NAMES_LISTED], max(0, len(found) - NAMES_LISTED))
 
 
 def problems(counts: PriceCounts, *, has_service: bool) -> list[str]:
@@ -162,6 +169,12 @@ def problems(counts: PriceCounts, *, has_service: bool) -> list[str]:
     if counts.failing:
         failed = counted(counts.failing, "product")
         found.append(f"The last refresh of {failed} failed: the prices shown are those of the last answer.")
+    if counts.silent:
+        silent = counted(counts.silent, "product")
+        found.append(
+            f"The offers service has not been asked about {silent} for a while: the prices shown are those of its last "
+            "answer."
+        )
     if counts.pending and has_service:
         verb = "is" if counts.pending == 1 else "are"
         found.append(f"{counted(counts.pending, 'product')} {verb} not registered with the offers service yet.")

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 
 from common.web.page_frame import duration_words
 from dashboard.catalog.models import PriceFigures, PriceStep, Product
-from dashboard.catalog.page_views.words import day_text, price_text
+from dashboard.catalog.page_views.words import day_text, percent_words, price_text
 
 PERIOD = timedelta(days=90)
 """What the price of now is compared with, if it has been known for as long."""
+
+NAMED_FROM = 0.01
+"""The share of the period for which no price is known, from which on the page names it at the top."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,18 @@ def sentence(found: PriceNow, now: datetime) -> str:
     return f"{price_text(found.price)} {when}{': ' if compared else ''}{', '.join(compared)}."
 
 
+def unknown_words(found: PriceNow, now: datetime) -> str:
+    """For how much of the time of the comparison no price is known; empty for a small part of it."""
+    figures = found.figures
+    unknown = figures.unknown_seconds
+    if figures.known_since is None or figures.mean is None or unknown < NAMED_FROM * (figures.known_seconds + unknown):
+        return ""
+    period = period_words(figures.known_since, now)
+    return f"No price is known for {duration_words(unknown)} of {period}."
+
+
 def period_words(known_since: datetime, now: datetime) -> str:
-    """The period of the comparison: `90 days`, or since when the product is watched."""
+    """The period of the comparison: `90 days`, or how long the product has been watched."""
     known = now - known_since
     return f"{PERIOD.days} days" if known >= PERIOD else f"the {_duration(known)} that it has been watched"
 
@@ -64,10 +77,10 @@ def _compared(price: int, figures: PriceFigures, now: datetime) -> list[str]:
     if price == lowest.price == highest.price:
         return [f"the only price in {period}"]
     if price <= lowest.price:
-        return [f"its lowest in {period}", f"{_beside(price, mean)} its average"]
+        return [f"its lowest in {period}", f"{percent_words(price, mean)} its average"]
     return [
-        f"{_beside(price, mean)} its average of {period}",
-        f"{_beside(price, lowest.price)} its lowest ({day_text(lowest.at, now)})",
+        f"{percent_words(price, mean)} its average of {period}",
+        f"{percent_words(price, lowest.price)} its lowest ({day_text(lowest.at, now)})",
     ]
 
 
@@ -82,17 +95,6 @@ def _last_price(found: PriceNow, now: datetime) -> str:
     if figures.mean is None or figures.known_since is None:
         return f"{words}."
     return f"{words}; the average of {period_words(figures.known_since, now)} is {price_text(figures.mean)}."
-
-
-def _beside(price: float, other: float) -> str:
-    """Such as `8% under`."""
-    if round(price) == round(other):
-        return "level with"
-    side = "under" if price < other else "above"
-    if not other:
-        return side
-    percent = round(100 * abs(price - other) / other)
-    return f"{percent:,}% {side}" if percent else f"less than 1% {side}"
 
 
 def _duration(known: timedelta) -> str:

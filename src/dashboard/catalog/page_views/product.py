@@ -2,55 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 
-from common.web.charts.marks import Chart, SmallChart, Words
-from common.web.charts.price_steps import PriceStep as ChartStep
-from common.web.charts.price_steps import PriceSteps, price_steps
+from common.web.charts.marks import SmallChart
 from common.web.charts.small import step_line
 from common.web.page_frame import duration_words
-from dashboard.catalog.models import (
-    Mark,
-    OfferId,
-    OfferState,
-    PriceExtreme,
-    PriceFigures,
-    PriceGap,
-    PriceRange,
-    PriceStep,
-    Product,
-)
+from dashboard.catalog.models import Mark, OfferId, OfferState, PriceExtreme, PriceStep, Product
+from dashboard.catalog.page_views.price_chart import NOTHING_IN_STOCK, Shown
 from dashboard.catalog.page_views.price_sentence import day_and_time
 from dashboard.catalog.page_views.words import day_text, moment_text, price_text, share_text
-from dashboard.catalog.queries.price_history import ShownSteps
 
-NOTHING_IN_STOCK = "nothing in stock"
-NOT_ASKED = "not known"
-SERIES = ("price", "average by time", NOTHING_IN_STOCK, NOT_ASKED)
-PARTS = 120
-"""Parts of the period of the chart, for each of which it has at most three prices."""
-
-RANGES: Mapping[PriceRange, tuple[str, timedelta | None]] = {
-    "1d": ("1 day", timedelta(days=1)),
-    "1w": ("1 week", timedelta(days=7)),
-    "1m": ("1 month", timedelta(days=30)),
-    "3m": ("3 months", timedelta(days=90)),
-    "1y": ("1 year", timedelta(days=365)),
-    "all": ("all", None),
-}
-"""The ranges of the chart: their names, and how long they are; None: since the first price."""
+SHORT_DESCRIPTION = 200
+"""Characters of a description that is shown above the prices; a longer one is behind a word."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A period of a product's prices: what is drawn, and its figures. start: not before the first price."""
-
-    start: datetime
-    end: datetime
-    steps: ShownSteps
-    gaps: Sequence[PriceGap]
-    figures: PriceFigures
+def is_short(description: str) -> bool:
+    """Whether a description leaves the sentence at the top of the page in sight, if it stands above it."""
+    return len(description) <= SHORT_DESCRIPTION and "\n" not in description.strip()
 
 
 @dataclass(frozen=True)
@@ -63,13 +31,18 @@ class Tile:
     note: str
 
 
-def tiles(shown: Shown, price: int | None, product: Product, now: datetime) -> list[Tile]:
-    """The figures of the period. price: that of the last answer."""
+def tiles(shown: Shown, price: int | None, product: Product, now: datetime, *, is_old: bool) -> list[Tile]:
+    """The figures of the period. price: that of the last answer. is_old: it is not that of now."""
     figures = shown.figures
     answered = product.freshness.last_success
     current = "–" if answered is None else "sold out" if price is None else price_text(price)
     return [
-        Tile("current", "Current", current, "" if answered is None else f"at {day_and_time(answered, now)}"),
+        Tile(
+            "current",
+            "Last known" if is_old else "Current",
+            current,
+            "" if answered is None else f"at {day_and_time(answered, now)}",
+        ),
         _extreme("lowest", "Lowest", figures.lowest, now),
         _extreme("highest", "Highest", figures.highest, now),
         Tile("mean", "Average", price_text(figures.mean), "weighted by time" if figures.mean is not None else ""),
@@ -90,81 +63,6 @@ def _day(at: datetime | None, now: datetime) -> str:
 
 def _for(since: datetime | None, now: datetime) -> str:
     return "" if since is None else duration_words((now - since).total_seconds())
-
-
-def chart(shown: Shown, name: str, finding: str) -> Chart:
-    """The chart of the period. name: of the product."""
-    steps = known_steps(shown.steps.steps, shown.gaps, shown.end, shortest_gap(shown))
-    data = PriceSteps(
-        [ChartStep(step.since, step.price, step.is_unknown) for step in steps],
-        shown.end,
-        shown.figures.mean,
-        price_text,
-    )
-    return price_steps(data, Words(f"Price of {name}", finding, "since (UTC)", SERIES))
-
-
-def shortest_gap(shown: Shown) -> timedelta:
-    """The shortest time without a known price that the chart draws."""
-    return (shown.end - shown.start) / (2 * PARTS)
-
-
-def known_steps(
-    steps: Sequence[PriceStep], gaps: Sequence[PriceGap], end: datetime, shortest: timedelta
-) -> list[ChartStep]:
-    """The steps, cut where no price is known. end: of the last step. shortest: shorter gaps are left out."""
-    found: list[ChartStep] = []
-    bounds = [(gap.from_, gap.to or end) for gap in gaps if (gap.to or end) - gap.from_ >= shortest]
-    spans = [*((step.at, step.price) for step in steps), (end, None)]
-    for (since, price), (until, _) in pairwise(spans):
-        at = since
-        for start, stop in bounds:
-            if stop <= at or start >= until:
-                continue
-            if start > at:
-                _add(found, ChartStep(at, price))
-            _add(found, ChartStep(max(start, at), None, is_unknown=True))
-            at = min(stop, until)
-        if at < until:
-            _add(found, ChartStep(at, price))
-    return found
-
-
-def _add(steps: list[ChartStep], step: ChartStep) -> None:
-    """Add a step, unless it continues the one before."""
-    last = steps[-1] if steps else None
-    if last is None or (last.price, last.is_unknown) != (step.price, step.is_unknown):
-        steps.append(step)
-
-
-def chart_finding(shown: Shown, now: datetime) -> str:
-    """What the chart shows, in a sentence."""
-    lowest, highest = shown.figures.lowest, shown.figures.highest
-    if lowest is None or highest is None:
-        return "There is no price in this time."
-    if lowest.price == highest.price:
-        return f"The price was {price_text(lowest.price)} all the time."
-    return (
-        f"From {price_text(lowest.price)}, the lowest, at {day_and_time(lowest.at, now)}, "
-        f"to {price_text(highest.price)}, the highest, at {day_and_time(highest.at, now)}."
-    )
-
-
-def chart_notes(shown: Shown) -> list[str]:
-    """What the chart leaves out, and what its words mean."""
-    notes, shortest = [], shortest_gap(shown)
-    if shown.steps.is_thinned:
-        notes.append(f"The chart has the lowest, the highest and the last price of each {PARTS}th of this time.")
-    drawn = [gap for gap in shown.gaps if (gap.to or shown.end) - gap.from_ >= shortest]
-    if drawn:
-        meaning = "the offers service could not be asked, so this time counts for no figure"
-        notes.append(f"{NOT_ASKED.capitalize()}: {meaning}.")
-    if hidden := len(shown.gaps) - len(drawn):
-        times, verb = ("time", "is") if hidden == 1 else ("times", "are")
-        longest = max((gap.to or shown.end) - gap.from_ for gap in shown.gaps if gap not in drawn)
-        length = duration_words(longest.total_seconds())
-        notes.append(f"{hidden:,} {times} of at most {length} in which no price is known {verb} not drawn.")
-    return notes
 
 
 @dataclass(frozen=True)
@@ -199,7 +97,8 @@ def offer_rows(
 def _offer_line(prices: Sequence[int | None]) -> SmallChart | None:
     if all(price is None for price in prices):
         return None
-    return step_line(prices, "Price of this offer", f"From {price_text(prices[0])} to {price_text(prices[-1])}.")
+    first, last = ("sold out" if price is None else price_text(price) for price in (prices[0], prices[-1]))
+    return step_line(prices, "Price of this offer", f"From {first} to {last}.")
 
 
 @dataclass(frozen=True)
@@ -258,7 +157,7 @@ def notices(product: Product, now: datetime, *, is_old: bool, has_service: bool)
 
 def _next_attempt(at: datetime | None, now: datetime) -> str:
     if at is None or at <= now:
-        return "tried again within a minute"
+        return "tried again with the next refresh"
     return f"tried again in {duration_words((at - now).total_seconds())}"
 
 
@@ -266,9 +165,19 @@ def mark_words(mark: Mark | None, now: datetime) -> str:
     """Which changes of the product raise an alert."""
     if mark is None:
         return "No alert is set for this product."
-    watched = []
+    said = []
     if mark.below is not None:
-        watched.append(f"its best price is below {price_text(mark.below)}")
+        said.append(f"An alert is raised when the best price is below {price_text(mark.below)}.")
     if mark.watched_since is not None:
-        watched.append(f"it is in stock again after it was sold out on or after {day_text(mark.watched_since, now)}")
-    return f"There is an alert when {', and when '.join(watched)}."
+        since = moment_text(mark.watched_since, now)
+        said.append(f"An alert is raised when the product is in stock again; watched since {since} UTC.")
+    return " ".join(said)
+
+
+def mark_notice(notice: str, mark: Mark | None) -> str:
+    """What the form has done, by the value of `notice` in the address, unless it was undone since."""
+    if notice == "marked" and mark is not None:
+        return "The alert is set."
+    if notice == "unmarked" and mark is None:
+        return "The alert is deleted."
+    return ""

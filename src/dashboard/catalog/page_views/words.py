@@ -29,6 +29,19 @@ def percent_text(percent: float) -> str:
     return f"{sign}{abs(shown):,.1f}%"
 
 
+def percent_words(price: float, other: float) -> str:
+    """How far a price is from another one, such as `8% under`; only a price of 0 is 100% under."""
+    if round(price) == round(other):
+        return "level with"
+    side = "under" if price < other else "above"
+    if not other:
+        return side
+    percent = round(100 * abs(price - other) / other)
+    if price:
+        percent = min(percent, 99) if price < other else percent
+    return f"{percent:,}% {side}" if percent else f"less than 1% {side}"
+
+
 def day_text(at: datetime, now: datetime) -> str:
     """Such as `11 Nov`, `11 Nov 2025`, or `today, 14:20 UTC` if it was on the day of `now`."""
     if at.date() == now.date():

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from common.db.pool import Executor
 from dashboard.catalog.models import CatalogMark, PriceMove
+from dashboard.catalog.queries.lowest_price import lowest_30d
 
 
 async def select_catalog_mark(db: Executor) -> CatalogMark:
@@ -19,19 +20,22 @@ async def select_catalog_mark(db: Executor) -> CatalogMark:
     return CatalogMark(*row)
 
 
-async def select_price_moves(db: Executor, now: datetime, day: timedelta, month: timedelta) -> list[PriceMove]:
-    """The products in stock whose price changed within a `month`, by name: now, a `day` ago, and within the month.
+async def select_price_moves(
+    db: Executor, now: datetime, day: timedelta, month: timedelta, gap: timedelta
+) -> list[PriceMove]:
+    """The products in stock whose price changed within a `month`, by name: their price now and a `day` ago.
 
-    The price that was valid at the start of the month belongs to it.
+    gap: an answer that is longer ago says nothing of the price at `now`.
     """
     rows = await db.fetch(
-        """
+        f"""
         SELECT product_id, name, newest.price, day_ago.price AS price_before,
-               month.lowest, month.highest, known.since
+               coalesce({lowest_30d("refresh", "$1", "$4")}, false) AS is_lowest
           FROM (SELECT DISTINCT product_id
                   FROM product_price_change
                  WHERE at > $1::timestamptz - $3::interval) AS changed
           JOIN product USING (product_id)
+          JOIN product_refresh AS refresh USING (product_id)
          CROSS JOIN LATERAL (
                 SELECT price
                   FROM product_price_change AS change
@@ -46,23 +50,9 @@ async def select_price_moves(db: Executor, now: datetime, day: timedelta, month:
                  ORDER BY at DESC
                  LIMIT 1
                ) AS day_ago ON true
-         CROSS JOIN LATERAL (
-                SELECT min(at) AS since, max(at) FILTER (WHERE at <= $1 - $3) AS carried
-                  FROM product_price_change AS change
-                 WHERE change.product_id = changed.product_id
-               ) AS known
-         CROSS JOIN LATERAL (
-                SELECT min(price) AS lowest, max(price) AS highest
-                  FROM product_price_change AS change
-                 WHERE change.product_id = changed.product_id
-                   AND at >= coalesce(known.carried, $1 - $3)
-                   AND at <= $1
-               ) AS month
          WHERE newest.price IS NOT NULL
          ORDER BY name_key, product_id
-        """,
-        now,
-        day,
-        month,
-    )
+        """,  # noqa: S608 - made of constant text alone, no input
+        now, day, month, gap,
+    )  # fmt: skip
     return [PriceMove(*row) for row in rows]

@@ -1,6 +1,7 @@
 """SQL of the price history: the lowest price in stock of a product, with the times in which nothing was in stock.
 
 A price is valid until the next change. In a gap no refresh succeeded, and no price is known: it counts for no figure.
+The price of the last answer before a gap was seen, if only for a moment, so it can be the lowest or the highest.
 """
 
 from datetime import datetime, timedelta
@@ -23,10 +24,22 @@ MAX_GAPS = 1000
 
 
 class ShownSteps(NamedTuple):
-    """Steps that a chart can draw. is_thinned: of each part of the period only some are there."""
+    """Steps that a chart can draw. total: how many the period has; of more than are here, each part has only some."""
 
     steps: list[PriceStep]
-    is_thinned: bool
+    total: int
+
+    @property
+    def is_thinned(self) -> bool:
+        return self.total > len(self.steps)
+
+
+class ShownGaps(NamedTuple):
+    """Gaps that a chart can draw, in order, and how many are too short for it, of which the longest."""
+
+    gaps: list[PriceGap]
+    hidden: int
+    longest_hidden: timedelta | None
 
 
 _PIECES = """
@@ -36,24 +49,32 @@ _PIECES = """
                END AS known_until
           FROM product_refresh
          WHERE product_id = $1
-    ), held AS (
-        -- 2. Each price, from when until when it was valid, the one carried into the period included.
-        SELECT price, greatest(at, $2::timestamptz) AS since, lead(at, 1, known_until) OVER (ORDER BY at) AS until
-          FROM refresh
-          JOIN product_price_change
-            ON product_id = $1
+    ), gap AS (
+        SELECT since, until FROM product_price_gap WHERE product_id = $1 AND until > $2 AND since < $3
+    ), event AS (
+        -- 2. What is known from when on: a price, none in a gap, and a price again at its end. At the start of a gap,
+        --    the price of the answer comes first.
+        SELECT greatest(at, $2::timestamptz) AS at, price, 1 AS place
+          FROM product_price_change
+         WHERE product_id = $1
            AND at >= coalesce((SELECT max(at) FROM product_price_change WHERE product_id = $1 AND at <= $2), $2)
-           AND at < known_until
-    ), gaps AS (
-        SELECT coalesce(range_agg(tstzrange(since, until)), '{}') AS gaps
-          FROM product_price_gap
-         WHERE product_id = $1 AND until > $2 AND since < $3
+           AND at < $3
+           AND (at >= $2 OR NOT EXISTS (SELECT FROM gap WHERE since < $2))
+         UNION ALL
+        SELECT until,
+               (SELECT price FROM product_price_change WHERE product_id = $1 AND at <= until ORDER BY at DESC LIMIT 1),
+               1
+          FROM gap
+         WHERE until < $3
+         UNION ALL
+        SELECT greatest(since, $2), NULL, 2 FROM gap
     ), piece AS (
-        -- 3. The same, without the gaps.
-        SELECT price, lower(part) AS since, upper(part) AS until
-          FROM held
-         CROSS JOIN gaps
-         CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(since, greatest(since, until))) - gaps) AS part
+        -- 3. The prices that were seen, from when until when; for no time if they were answered only before a gap.
+        SELECT price, since, until
+          FROM (SELECT price, place, at AS since, lead(at, 1, known_until) OVER (ORDER BY at, place) AS until
+                  FROM event
+                 CROSS JOIN refresh) AS held
+         WHERE place = 1 AND since <= until
     )
 """
 """The known prices of product $1 from $2 to $3, at $4; no refresh for longer than $5 is a gap."""
@@ -66,20 +87,28 @@ async def select_price_figures(
     row = await db.fetchrow(
         _PIECES  # noqa: S608 - the statement is made of constants alone; values go in as arguments
         + """
-        , weighted AS (
+        , known AS (
             SELECT price, since, extract(epoch FROM until - since)::float8 AS seconds FROM piece
+        ), figures AS (
+            SELECT min(price) AS lowest, max(price) AS highest,
+                   sum(price * seconds) AS weighted,
+                   coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) AS seconds_in_stock,
+                   coalesce(sum(seconds), 0) AS known_seconds
+              FROM known
         )
-        SELECT (SELECT min(at) FROM product_price_change WHERE product_id = $1) AS known_since,
+        SELECT known_since,
                EXISTS (SELECT FROM product_refresh WHERE product_id = $1) AS exists,
-               min(price) AS lowest,
-               (array_agg(since ORDER BY price, since) FILTER (WHERE price IS NOT NULL))[1] AS lowest_at,
-               max(price) AS highest,
-               (array_agg(since ORDER BY price DESC, since) FILTER (WHERE price IS NOT NULL))[1] AS highest_at,
+               lowest, (SELECT min(since) FROM known WHERE price = lowest) AS lowest_at,
+               highest, (SELECT min(since) FROM known WHERE price = highest) AS highest_at,
                -- Rounding must not move the mean beyond the lowest or the highest price.
-               least(max(price), greatest(min(price),
-                     sum(price * seconds) / nullif(sum(seconds) FILTER (WHERE price IS NOT NULL), 0))) AS mean,
-               coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / nullif(sum(seconds), 0) AS in_stock_share
-          FROM weighted
+               CASE WHEN seconds_in_stock > 0 THEN least(highest, greatest(lowest, weighted / seconds_in_stock)) END
+               AS mean,
+               seconds_in_stock / nullif(known_seconds, 0) AS in_stock_share,
+               known_seconds,
+               greatest(extract(epoch FROM $3 - greatest($2, known_since))::float8 - known_seconds, 0)
+               AS unknown_seconds
+          FROM figures
+         CROSS JOIN (SELECT min(at) AS known_since FROM product_price_change WHERE product_id = $1) AS first
         """,
         product_id, start, end, now, gap,
     )  # fmt: skip
@@ -90,7 +119,15 @@ async def select_price_figures(
     if row["lowest"] is not None:
         lowest = PriceExtreme(row["lowest"], row["lowest_at"])
         highest = PriceExtreme(row["highest"], row["highest_at"])
-    return PriceFigures(row["known_since"], lowest, highest, row["mean"], row["in_stock_share"])
+    return PriceFigures(
+        row["known_since"],
+        lowest,
+        highest,
+        row["mean"],
+        row["in_stock_share"],
+        row["known_seconds"],
+        row["unknown_seconds"],
+    )
 
 
 async def select_steps(
@@ -114,23 +151,28 @@ async def select_shown_steps(db: Executor, product_id: UUID, start: datetime, en
     """
     rows = await db.fetch(
         f"""
-        SELECT at, price, total > 3 * $6 AS is_thinned
-          FROM (SELECT at, price,
-                       count(*) OVER () AS total,
-                       row_number() OVER (ORDER BY at) AS from_first,
-                       row_number() OVER (PARTITION BY part ORDER BY at DESC) AS from_last,
-                       row_number() OVER (PARTITION BY part ORDER BY price NULLS LAST, at) AS from_lowest,
-                       row_number() OVER (PARTITION BY part ORDER BY price DESC NULLS LAST, at) AS from_highest
-                  FROM ({CHANGES_OF_PERIOD}) AS change
-                 CROSS JOIN LATERAL date_bin($5::interval, at, $2) AS part) AS ranked
-         WHERE total <= 3 * $6
-            OR 1 IN (from_first, from_last)
-            OR (price IS NOT NULL AND 1 IN (from_lowest, from_highest))
+        WITH change AS MATERIALIZED (
+            SELECT at, price, date_bin($5::interval, at, $2) AS part FROM ({CHANGES_OF_PERIOD}) AS found
+        ), part AS (
+            SELECT part, max(at) AS last, min(price) AS lowest, max(price) AS highest FROM change GROUP BY part
+        ), kept AS (
+            SELECT min(at) AS at FROM change
+            UNION ALL
+            SELECT last FROM part
+            UNION ALL
+            SELECT min(at) FROM change JOIN part USING (part) WHERE price = lowest GROUP BY part
+            UNION ALL
+            SELECT min(at) FROM change JOIN part USING (part) WHERE price = highest GROUP BY part
+        )
+        SELECT at, price, total
+          FROM change
+         CROSS JOIN (SELECT count(*) AS total FROM change) AS counted
+         WHERE total <= 3 * $6 OR at IN (SELECT at FROM kept)
          ORDER BY at
         """,  # noqa: S608 - made of constant text alone, no input
         product_id, start, end, None, (end - start) / parts, parts,
     )  # fmt: skip
-    return ShownSteps([PriceStep(row["at"], row["price"]) for row in rows], any(row["is_thinned"] for row in rows))
+    return ShownSteps([PriceStep(row["at"], row["price"]) for row in rows], rows[0]["total"] if rows else 0)
 
 
 async def select_last_steps(db: Executor, product_id: UUID, limit: int) -> list[PriceStep]:
@@ -164,7 +206,7 @@ async def select_buckets(
                    extract(epoch FROM least(until, bucket + $6::interval) - greatest(since, bucket))::float8 AS seconds
               FROM piece
              CROSS JOIN LATERAL generate_series(date_bin($6::interval, since, $7::timestamptz),
-                                                until - interval '1 microsecond',
+                                                greatest(since, until - interval '1 microsecond'),
                                                 $6::interval) AS bucket
         ), bucket AS (
             -- 5. All buckets, unless no price was ever known.
@@ -172,8 +214,10 @@ async def select_buckets(
              WHERE EXISTS (SELECT FROM product_price_change WHERE product_id = $1)
         )
         SELECT bucket AS at, min(price) AS min, max(price) AS max,
-               least(max(price), greatest(min(price),
-                     sum(price * seconds) / nullif(sum(seconds) FILTER (WHERE price IS NOT NULL), 0))) AS mean,
+               CASE WHEN sum(seconds) FILTER (WHERE price IS NOT NULL) > 0
+                    THEN least(max(price), greatest(min(price),
+                               sum(price * seconds) / sum(seconds) FILTER (WHERE price IS NOT NULL)))
+               END AS mean,
                (array_agg(price ORDER BY since DESC))[1] AS last,
                CASE WHEN sum(seconds) > 0
                     THEN coalesce(sum(seconds) FILTER (WHERE price IS NOT NULL), 0) / sum(seconds)
@@ -188,12 +232,7 @@ async def select_buckets(
     return [PriceBucket(**row) for row in rows]
 
 
-async def select_gaps(
-    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta
-) -> list[PriceGap]:
-    """The gaps that overlap a period, in order; the last may not be over. gap: the shortest one."""
-    rows = await db.fetch(
-        """
+_GAPS = """
         SELECT since, until
           FROM product_price_gap
          WHERE product_id = $1 AND until > $2 AND since < $3
@@ -201,9 +240,38 @@ async def select_gaps(
         SELECT last_success, NULL
           FROM product_refresh
          WHERE product_id = $1 AND last_success < $4::timestamptz - $5::interval AND last_success < $3
-         ORDER BY since
-         LIMIT $6
-        """,
+"""
+"""The gaps of product $1 from $2 to $3, at $4, of more than $5; the one that is not over has no end."""
+
+
+async def select_gaps(
+    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta
+) -> list[PriceGap]:
+    """The gaps that overlap a period, in order; the last may not be over. gap: the shortest one."""
+    rows = await db.fetch(
+        f"{_GAPS} ORDER BY since LIMIT $6",
         product_id, start, end, now, gap, MAX_GAPS,
     )  # fmt: skip
     return [PriceGap(*row) for row in rows]
+
+
+async def select_shown_gaps(
+    db: Executor, product_id: UUID, start: datetime, end: datetime, now: datetime, gap: timedelta, shortest: timedelta
+) -> ShownGaps:
+    """The gaps that overlap a period and are at least as long as the `shortest` that is shown. gap: the shortest one.
+
+    So they are few, however many gaps there are.
+    """
+    row = await db.fetchrow(
+        f"""
+        SELECT array_agg(since ORDER BY since) FILTER (WHERE length >= $6) AS starts,
+               array_agg(until ORDER BY since) FILTER (WHERE length >= $6) AS ends,
+               count(*) FILTER (WHERE length < $6) AS hidden,
+               max(length) FILTER (WHERE length < $6) AS longest_hidden
+          FROM (SELECT since, until, coalesce(until, $3) - since AS length FROM ({_GAPS}) AS gap) AS measured
+        """,  # noqa: S608 - made of constant text alone, no input
+        product_id, start, end, now, gap, shortest,
+    )  # fmt: skip
+    assert row is not None
+    gaps = [PriceGap(*ends) for ends in zip(row["starts"] or (), row["ends"] or (), strict=True)]
+    return ShownGaps(gaps, row["hidden"], row["longest_hidden"])

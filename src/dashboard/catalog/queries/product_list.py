@@ -1,12 +1,15 @@
 """SQL that reads products, each with its best offer: one of them, or a sorted list."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from common.db.pool import Executor
-from dashboard.catalog.models import BestOffer, Freshness, Mark, Product, ProductPosition, ProductSort
+from dashboard.catalog.models import BestOffer, Freshness, ListedProduct, Mark, Product, ProductPosition, ProductSort
+from dashboard.catalog.queries.lowest_price import lowest_30d
 from dashboard.catalog.queries.products import offer_id_of
 
 
@@ -80,17 +83,24 @@ async def select_products(
     sort: ProductSort,
     after: ProductPosition | None,
     limit: int,
+    now: datetime,
+    gap: timedelta,
     *,
     allows_free_offers: bool,
-) -> list[tuple[Product, ProductPosition]]:
+) -> list[tuple[ListedProduct, ProductPosition]]:
     """A page of the products whose name contains `search`, ignoring case, each with its position.
 
     in_stock: only those with a best offer, or only those without; None: both. after: the last position of the page
-    before. allows_free_offers: an offer with the price 0 can be the best one.
+    before. gap: an answer that is longer ago says nothing of the price at `now`. allows_free_offers: an offer with the
+    price 0 can be the best one.
     """
     value, product_id = after or (None, None)
-    rows = await db.fetch(_LISTS[sort], search, in_stock, value, product_id, limit, allows_free_offers)
-    return [(_product_of(row), ProductPosition(row["sort_value"], row["product_id"])) for row in rows]
+    rows = await db.fetch(_LISTS[sort], search, in_stock, value, product_id, limit, allows_free_offers, now, gap)
+    return [(_listed_product_of(row), ProductPosition(row["sort_value"], row["product_id"])) for row in rows]
+
+
+def _listed_product_of(row: asyncpg.Record) -> ListedProduct:
+    return ListedProduct(**msgspec.structs.asdict(_product_of(row)), lowest_30d=row["lowest_30d"])
 
 
 def _list(value: str, sql_type: str, comparison: str, order: str) -> str:
@@ -114,7 +124,8 @@ def _list(value: str, sql_type: str, comparison: str, order: str) -> str:
         )
         SELECT page.product_id, name, description, registered_at IS NOT NULL AS registered, last_success, last_error,
                attempted_at, due_at, {_offers_in_stock("page")} AS offers_in_stock,
-               {CHANGE_7D} AS change_7d, mark.product_id IS NOT NULL AS marked, below, watched_since, sort_value,
+               {CHANGE_7D} AS change_7d, {lowest_30d("page", "$7", "$8")} AS lowest_30d,
+               mark.product_id IS NOT NULL AS marked, below, watched_since, sort_value,
                best.offer_id, best.numeric_id, best.price, best.items_in_stock
           FROM page
           LEFT JOIN product_mark AS mark USING (product_id)

@@ -194,11 +194,21 @@ _UPSERT_OFFERS = """
                last_success = best.at,
                last_error = NULL,
                best_price = best.price,
-               week_price = (SELECT change.price
-                               FROM product_price_change AS change
-                              WHERE change.product_id = best.product_id AND change.at <= best.at - interval '7 days'
-                              ORDER BY change.at DESC
-                              LIMIT 1)
+               week_price = CASE
+                            WHEN NOT (best.last_success < best.at - interval '7 days'
+                                      AND best.at - best.last_success > $9::interval) -- the gap of step 5
+                             AND NOT EXISTS (SELECT
+                                               FROM product_price_gap AS gap
+                                              WHERE gap.product_id = best.product_id
+                                                AND gap.since < best.at - interval '7 days'
+                                                AND gap.until > best.at - interval '7 days')
+                            THEN (SELECT change.price
+                                    FROM product_price_change AS change
+                                   WHERE change.product_id = best.product_id
+                                     AND change.at <= best.at - interval '7 days'
+                                   ORDER BY change.at DESC
+                                   LIMIT 1)
+                            END
           FROM best
          WHERE product_refresh.product_id = best.product_id
         RETURNING 1

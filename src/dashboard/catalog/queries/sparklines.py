@@ -14,8 +14,9 @@ from common.db.pool import Executor
 class PriceCounts(NamedTuple):
     """Numbers of products.
 
-    sold_out: those of which nothing is in stock. compared: those with a price now and seven days before, of which some
-    are cheaper or dearer now. failing: those whose last refresh failed. pending: those not registered.
+    sold_out: those of which nothing is in stock now. compared: those with a price now and one seven days before, of
+    which some are cheaper or dearer now. failing: those whose last refresh failed. silent: the others whose last answer
+    is too old to say what they cost now. pending: those not registered.
     """
 
     products: int
@@ -24,36 +25,38 @@ class PriceCounts(NamedTuple):
     cheaper: int
     dearer: int
     failing: int
+    silent: int
     pending: int
 
 
 class PriceSparkline(NamedTuple):
     """The prices of a product at equal distances up to now; None where nothing was in stock or no price is known.
 
-    since: the first time at which it had a price or is known to have had none. is_lowest: it is known for the whole
-    period, is known now, was dearer in the period and never cheaper.
+    since: the first time at which it had a price or is known to have had none.
     """
 
     product_id: UUID
     since: datetime | None
     prices: list[int | None]
-    is_lowest: bool
 
 
-async def select_price_counts(db: Executor) -> PriceCounts:
-    """How many products there are, by what is known of their prices."""
+async def select_price_counts(db: Executor, now: datetime, gap: timedelta) -> PriceCounts:
+    """How many products there are, by what is known of their prices. gap: an older answer says nothing of now."""
     row = await db.fetchrow(
         """
         SELECT count(*) AS products,
-               count(*) FILTER (WHERE last_success IS NOT NULL AND best_price IS NULL) AS sold_out,
-               count(*) FILTER (WHERE best_price IS NOT NULL AND week_price IS NOT NULL) AS compared,
-               count(*) FILTER (WHERE best_price < week_price) AS cheaper,
-               count(*) FILTER (WHERE best_price > week_price) AS dearer,
+               count(*) FILTER (WHERE is_known AND best_price IS NULL) AS sold_out,
+               count(*) FILTER (WHERE is_known AND best_price IS NOT NULL AND week_price IS NOT NULL) AS compared,
+               count(*) FILTER (WHERE is_known AND best_price < week_price) AS cheaper,
+               count(*) FILTER (WHERE is_known AND best_price > week_price) AS dearer,
                count(*) FILTER (WHERE registered_at IS NOT NULL AND last_error IS NOT NULL) AS failing,
+               count(*) FILTER (WHERE registered_at IS NOT NULL AND last_error IS NULL AND NOT is_known) AS silent,
                count(*) FILTER (WHERE registered_at IS NULL) AS pending
           FROM product_refresh
-        """
-    )
+         CROSS JOIN LATERAL (SELECT last_success >= $1::timestamptz - $2::interval AS is_known) AS answer
+        """,
+        now, gap,
+    )  # fmt: skip
     assert row is not None
     return PriceCounts(**row)
 
@@ -73,7 +76,7 @@ async def select_sparklines(
               FROM generate_series(0, $4 - 1) AS number
         ), asked AS (
             -- 2. The products: since when, and up to when, their prices are known.
-            SELECT product_id, best_price,
+            SELECT product_id,
                    (SELECT min(at) FROM product_price_change WHERE product_id = refresh.product_id) AS since,
                    CASE WHEN last_success < $3 - $5::interval THEN last_success ELSE $3 END AS known_until
               FROM product_refresh AS refresh
@@ -95,41 +98,21 @@ async def select_sparklines(
                                    LIMIT 1)
                             END
                        FROM moment
-                      ORDER BY at) AS prices,
-               -- 4. Whether the price of now is the lowest: no change of the period, and not the one carried into it,
-               --    was lower, and one was higher.
-               since <= $2
-               AND known_until = $3
-               AND best_price IS NOT NULL
-               AND NOT EXISTS (SELECT
-                                 FROM product_price_change AS change
-                                WHERE change.product_id = asked.product_id
-                                  AND change.at >= first.at
-                                  AND change.price < best_price)
-               AND EXISTS (SELECT
-                             FROM product_price_change AS change
-                            WHERE change.product_id = asked.product_id
-                              AND change.at >= first.at
-                              AND change.price > best_price) AS is_lowest
+                      ORDER BY at) AS prices
           FROM asked
-         CROSS JOIN LATERAL (
-               SELECT coalesce(max(at), $2) AS at
-                 FROM product_price_change AS change
-                WHERE change.product_id = asked.product_id AND change.at <= $2
-         ) AS first
         """,
         product_ids, since, now, points, gap,
     )  # fmt: skip
-    found = (PriceSparkline(row["product_id"], row["since"], row["prices"], bool(row["is_lowest"])) for row in rows)
-    return {each.product_id: each for each in found}
+    return {row["product_id"]: PriceSparkline(**row) for row in rows}
 
 
 async def select_offer_sparklines(
-    db: Executor, product_id: UUID, offer_ids: Sequence[str], since: datetime, now: datetime, points: int
+    db: Executor, product_id: UUID, offer_ids: Sequence[str], period: timedelta, points: int
 ) -> dict[str, list[int | None]]:
-    """The price of each offer at `points` moments, from when it was first seen, at most from `since`, to its end.
+    """The price of each offer at `points` moments of its last `period`, but not before it was first seen.
 
-    None while it was not in stock. offer_ids: as text.
+    The last moment is that of the last answer that contained the offer. None while it was not in stock.
+    offer_ids: as text.
     """
     rows = await db.fetch(
         """
@@ -138,16 +121,18 @@ async def select_offer_sparklines(
                                FROM offer_price_change AS change
                               WHERE change.product_id = $1
                                 AND change.offer_id = offer.offer_id
-                                AND change.at <= greatest(first_seen, $3) + (coalesce(last_seen, $4)
-                                                                             - greatest(first_seen, $3)) * share
+                                AND change.at <= first.at + (last.at - first.at) * share
                               ORDER BY change.at DESC
                               LIMIT 1)
-                       FROM (SELECT number / ($5 - 1.0) AS share
-                               FROM generate_series(0, $5 - 1) AS number) AS moment
+                       FROM (SELECT number / ($4 - 1.0) AS share
+                               FROM generate_series(0, $4 - 1) AS number) AS moment
                       ORDER BY share) AS prices
           FROM offer
+          JOIN product_refresh USING (product_id)
+         CROSS JOIN LATERAL (SELECT coalesce(offer.last_seen, last_success) AS at) AS last
+         CROSS JOIN LATERAL (SELECT greatest(first_seen, last.at - $3::interval) AS at) AS first
          WHERE product_id = $1 AND offer_id = ANY($2::text[])
         """,
-        product_id, offer_ids, since, now, points,
+        product_id, offer_ids, period, points,
     )  # fmt: skip
     return {row["offer_id"]: row["prices"] for row in rows}

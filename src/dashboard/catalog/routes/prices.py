@@ -176,8 +176,9 @@ async def get_product_price_history(product_id: UUID, query_args: TrendQuery) ->
     """The lowest price in stock over a period of at most 400 days, with the times in which nothing was in stock.
 
     Each step is valid until the next. Means and shares are weighted by time. In a gap no price is known, since the
-    offers service could not be asked for several minutes: gaps count for no figure. With an interval there are buckets,
-    each whole: one day has one lowest price.
+    offers service could not be asked for several minutes: gaps count for no figure. The price of the last answer before
+    a gap can be the lowest or the highest. With an interval there are buckets, each whole: one day has one lowest
+    price.
     """
     now = datetime.now(UTC)
     period = query_args.period(now)

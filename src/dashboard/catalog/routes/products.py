@@ -20,7 +20,7 @@ from common.web.table_response import table
 from dashboard.catalog import service
 from dashboard.catalog.inputs import OffersQuery, ProductChange, ProductInput, ProductsQuery
 from dashboard.catalog.list_cursor import decode_position, position_of
-from dashboard.catalog.models import Freshness, OfferState, Product, RegistrationState
+from dashboard.catalog.models import Freshness, ListedProduct, OfferState, Product, RegistrationState
 from dashboard.catalog.queries import product_list, products
 from dashboard.resources import resources
 from dashboard.rights import api_token_required
@@ -49,6 +49,7 @@ PRODUCT_EXAMPLE = {
         "next_attempt": None,
     },
 }
+LISTED_EXAMPLE = {**PRODUCT_EXAMPLE, "lowest_30d": False}
 OFFER_EXAMPLE = {
     **PRODUCT_EXAMPLE["best_offer"],  # type: ignore[dict-item]  # an example, typed as any JSON
     "first_seen": "2026-01-01T07:00:00Z",
@@ -94,17 +95,18 @@ async def create_product(data: ProductInput) -> Response:
 
 
 @blueprint.get("/products")
-@operation(headers={200: LINK_HEADER}, example=[PRODUCT_EXAMPLE])
+@operation(headers={200: LINK_HEADER}, example=[LISTED_EXAMPLE])
 @api_token_required
-@table("products", Product)
+@table("products", ListedProduct)
 @validate_querystring(ProductsQuery)
-@document_response(list[Product])
+@document_response(list[ListedProduct])
 async def list_products(query_args: ProductsQuery) -> Response:
     """Products, by name, price or change of price; optionally only those whose name contains the search text.
 
     Names are ordered for people: without regard to case and accents, and numbers by their value. Prices move between
     two pages of a list that is sorted by them.
     """
+    config = resources().config
     found = await product_list.select_products(
         pool(),
         query_args.search,
@@ -112,7 +114,9 @@ async def list_products(query_args: ProductsQuery) -> Response:
         query_args.sort,
         decode_position(query_args),
         query_args.limit + 1,
-        allows_free_offers=resources().config.allows_free_offers,
+        datetime.now(UTC),
+        service.shortest_gap(config.offers_seconds),
+        allows_free_offers=config.allows_free_offers,
     )
     page, headers = page_and_link(found, query_args.limit, lambda last: position_of(query_args, last[1]))
     links = [*headers.values(), page_link("/board/prices")]

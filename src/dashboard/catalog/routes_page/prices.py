@@ -24,7 +24,7 @@ from dashboard.catalog.page_views.price_list import (
     PATH,
     headline,
     list_address,
-    lowest_words,
+    lowest_now,
     price_rows,
     problems,
     sort_links,
@@ -57,8 +57,9 @@ async def get_prices(query_args: PricesPageQuery) -> Response:
         search=query_args.search or None, sort=query_args.sort, limit=PRODUCTS_SHOWN, cursor=query_args.cursor
     )
     after = decode_position(asked)
+    gap = service.shortest_gap(config.offers_seconds)
     counts, found = await asyncio.gather(
-        sparklines.select_price_counts(pool()),
+        sparklines.select_price_counts(pool(), now, gap),
         product_list.select_products(
             pool(),
             asked.search,
@@ -66,10 +67,11 @@ async def get_prices(query_args: PricesPageQuery) -> Response:
             asked.sort,
             after,
             PRODUCTS_SHOWN + 1,
+            now,
+            gap,
             allows_free_offers=config.allows_free_offers,
         ),
     )
-    gap = service.shortest_gap(config.offers_seconds)
     old = [product.is_old(now, gap) for product, _ in found]
     tag = await page_tag(counts, found, old, now.date(), now.hour)
     if (answer := unchanged(tag)) is not None:
@@ -104,7 +106,7 @@ async def get_prices(query_args: PricesPageQuery) -> Response:
         sort=query_args.sort,
         sorts=sort_links(query_args.sort, query_args.search),
         rows=rows,
-        lowest=lowest_words(rows) if shows_all else "",
+        lowest=lowest_now(rows) if shows_all else None,
         list_path=PATH,
         first_page=list_address(PATH, **shown) if after is not None else None,
         next_page=next_page,

@@ -16,12 +16,13 @@ from common.web.page_session import current_session, read_form, redirect, sessio
 from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from dashboard.catalog import service
-from dashboard.catalog.inputs import MAX_WINDOW, MarkInput, ProductPageQuery, parse_amount
+from dashboard.catalog.inputs import MAX_POINTS, MAX_WINDOW, MarkInput, ProductPageQuery, parse_amount
 from dashboard.catalog.models import OfferState, PriceFigures, PriceRange, Product
 from dashboard.catalog.page_templates import templates
+from dashboard.catalog.page_views import price_chart
 from dashboard.catalog.page_views import product as view
 from dashboard.catalog.page_views.price_list import PATH, list_address
-from dashboard.catalog.page_views.price_sentence import PERIOD, PriceNow, sentence
+from dashboard.catalog.page_views.price_sentence import PERIOD, PriceNow, sentence, unknown_words
 from dashboard.catalog.page_views.words import price_text
 from dashboard.catalog.queries import marks, price_history, product_list, products, sparklines
 from dashboard.catalog.routes.products import unknown_product
@@ -35,11 +36,13 @@ CHANGES_SHOWN = 50
 OFFERS_SHOWN = 50
 OFFER_POINTS = 31
 OFFER_PERIOD = PERIOD
+SHORTEST_SHOWN = timedelta(seconds=1)
+"""A chart needs some time behind it. The clock of the database may even be ahead, with a first price after now."""
 LIVE_SECONDS = 30
 
 NOTHING_ASKED = "is required, unless the return into stock is watched"
-NOTICES = {"marked": "The alert is set.", "unmarked": "The alert is deleted."}
-"""What a form has done, by the value of `notice` in the address."""
+MAX_AMOUNT_LENGTH = 30
+"""Characters of a refused amount that are sent back."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,18 @@ async def set_mark(product_id: UUID, query_args: ProductPageQuery) -> Response:
     if fields.get("action") == "delete":
         await marks.delete_mark(pool(), product_id)
         return redirect(page_address(product_id, query_args, notice="unmarked"))
-    form = MarkForm(fields.get("below", ""), "back_in_stock" in fields)
+    amount, back_in_stock = fields.get("below", ""), "back_in_stock" in fields
     try:
-        below = parse_amount(form.below)
-        MarkInput(below=below, back_in_stock=form.back_in_stock).require_any()
+        below = parse_amount(amount)
+        MarkInput(below=below, back_in_stock=back_in_stock).require_any()
     except (ValueError, Invalid) as error:
         product = await read_product(product_id)
         fault = NOTHING_ASKED if isinstance(error, Invalid) else str(error)
-        faulty = MarkForm(form.below, form.back_in_stock, fault)
-        page = await product_page(product, query_args, (await page_tag()).uncached(), faulty, now)
+        faulty = MarkForm(amount[:MAX_AMOUNT_LENGTH], back_in_stock, fault)
+        page = await product_page(product, query_args, (await page_tag()).uncached(), faulty, now, live_seconds=None)
         page.status_code = 400
         return page
-    if await marks.upsert_mark(pool(), product_id, below, form.back_in_stock, now) is None:
+    if await marks.upsert_mark(pool(), product_id, below, back_in_stock, now) is None:
         raise unknown_product(product_id)
     return redirect(page_address(product_id, query_args, notice="marked"))
 
@@ -114,9 +117,15 @@ def form_of(product: Product) -> MarkForm:
 
 
 async def product_page(
-    product: Product, query: ProductPageQuery, tag: PageTag, form: MarkForm, now: datetime
+    product: Product,
+    query: ProductPageQuery,
+    tag: PageTag,
+    form: MarkForm,
+    now: datetime,
+    *,
+    live_seconds: float | None = LIVE_SECONDS,
 ) -> Response:
-    """The page."""
+    """The page. live_seconds: None for the answer to a form, whose address cannot be asked again."""
     config = resources().config
     gap = service.shortest_gap(config.offers_seconds)
     # 1. What the price of now is compared with, and what changed last.
@@ -137,8 +146,7 @@ async def product_page(
         pool(),
         product.id,
         [str(offer.id) for offer in (*offers[:OFFERS_SHOWN], *closed[:OFFERS_SHOWN])],
-        now - OFFER_PERIOD,
-        now,
+        OFFER_PERIOD,
         OFFER_POINTS,
     )
     return framed_page(
@@ -146,18 +154,21 @@ async def product_page(
         "product.html",
         tag,
         alternates=alternates_of(product.id, shown) if config.api_token is None else (),
-        live_seconds=LIVE_SECONDS,
+        live_seconds=live_seconds,
         csrf=current_session().csrf,
         product=product,
+        is_short=view.is_short(product.description),
         sentence=sentence(found, now),
+        unknown_words=unknown_words(found, now),
+        period=price_chart.period_title(query.range, shown, now),
         notices=view.notices(product, now, is_old=found.is_old, has_service=config.offers_url is not None),
         ranges=[
             (label, page_address(product.id, query, range_=each), each == query.range)
-            for each, (label, _) in view.RANGES.items()
+            for each, (label, _) in price_chart.RANGES.items()
         ],
-        tiles=[] if shown is None else view.tiles(shown, found.price, product, now),
-        chart=None if shown is None else view.chart(shown, product.name, view.chart_finding(shown, now)),
-        chart_notes=[] if shown is None else view.chart_notes(shown),
+        tiles=[] if shown is None else view.tiles(shown, found.price, product, now, is_old=found.is_old),
+        chart=None if shown is None else price_chart.chart(shown, product.name, price_chart.chart_finding(shown, now)),
+        chart_notes=[] if shown is None else price_chart.chart_notes(shown),
         offers=view.offer_rows(offers[:OFFERS_SHOWN], drawn, now),
         has_more_offers=len(offers) > OFFERS_SHOWN,
         closed=view.offer_rows(closed[:OFFERS_SHOWN], drawn, now),
@@ -169,8 +180,9 @@ async def product_page(
         mark_words=view.mark_words(product.mark, now),
         form=form,
         form_address=page_address(product.id, query, path=f"{PATH}/{product.id}/mark"),
-        notice=NOTICES.get(query.notice, ""),
+        notice=view.mark_notice(query.notice, product.mark),
         offers_shown=OFFERS_SHOWN,
+        export_note=export_note(shown) if config.api_token is None else "",
         list_path=PATH,
     )
 
@@ -182,7 +194,7 @@ def before(now: datetime, length: timedelta) -> datetime:
 
 async def read_shown(
     product_id: UUID, price_range: PriceRange, compared: PriceFigures, now: datetime
-) -> view.Shown | None:
+) -> price_chart.Shown | None:
     """The prices of the period of the chart, from the first one on; None before it.
 
     compared: the figures of PERIOD, which are not read again if they are those of the chart.
@@ -191,16 +203,18 @@ async def read_shown(
     if known_since is None:
         return None
     gap = service.shortest_gap(resources().config.offers_seconds)
-    length = view.RANGES[price_range][1]
+    length = price_chart.RANGES[price_range][1]
     start = known_since if length is None else max(known_since, before(now, length))
+    if now - start < SHORTEST_SHOWN:
+        return None
     steps, gaps = await asyncio.gather(
-        price_history.select_shown_steps(pool(), product_id, start, now, view.PARTS),
-        price_history.select_gaps(pool(), product_id, start, now, now, gap),
+        price_history.select_shown_steps(pool(), product_id, start, now, price_chart.PARTS),
+        price_history.select_shown_gaps(pool(), product_id, start, now, now, gap, price_chart.shortest_gap(start, now)),
     )
     figures: PriceFigures | None = compared
     if start != max(known_since, before(now, PERIOD)):
         figures = await price_history.select_price_figures(pool(), product_id, start, now, now, gap)
-    return None if figures is None or not steps.steps else view.Shown(start, now, steps, gaps, figures)
+    return None if figures is None or not steps.steps else price_chart.Shown(start, now, steps, gaps, figures)
 
 
 async def read_closed(product_id: UUID, query: ProductPageQuery) -> list[OfferState]:
@@ -229,14 +243,36 @@ def page_address(
     )
 
 
-def alternates_of(product_id: UUID, shown: view.Shown | None) -> list[Alternate]:
-    """The prices of the chart as JSON, CSV and XLSX; of a longer period, the end of it that one request returns."""
+def alternates_of(product_id: UUID, shown: price_chart.Shown | None) -> list[Alternate]:
+    """The prices of the chart as JSON, CSV and XLSX, each of which is one page; `export_note` says what it leaves out.
+
+    A period of more steps than a page has is told by the hour: MAX_WINDOW has fewer hours than a page has points.
+    """
     path = f"/products/{product_id}/price-history"
-    start = None
-    if shown is not None and shown.end - shown.start < MAX_WINDOW:
-        start = f"{shown.start:%Y-%m-%dT%H:%M:%S.%fZ}"
+    asked = {}
+    if shown is not None and not is_longer_than_a_query(shown):
+        asked["from"] = f"{shown.start:%Y-%m-%dT%H:%M:%S.%fZ}"
+    if shown is not None and shown.steps.total > MAX_POINTS:
+        asked["interval"] = "hour"
     return [
-        Alternate("JSON", "application/json", list_address(path, **{"from": start})),
-        Alternate("CSV", CSV, list_address(path, **{"from": start}, format="csv")),
-        Alternate("XLSX", XLSX, list_address(path, **{"from": start}, format="xlsx")),
+        Alternate("JSON", "application/json", list_address(path, **asked)),
+        Alternate("CSV", CSV, list_address(path, **asked, format="csv")),
+        Alternate("XLSX", XLSX, list_address(path, **asked, format="xlsx")),
     ]
+
+
+def export_note(shown: price_chart.Shown | None) -> str:
+    """How the JSON, CSV and XLSX of the prices differ from the chart; empty if they do not."""
+    if shown is None:
+        return ""
+    parts = []
+    if is_longer_than_a_query(shown):
+        parts.append(f"the last {MAX_WINDOW.days} days")
+    if shown.steps.total > MAX_POINTS:
+        parts.append("the lowest, the highest, the mean and the last price of each hour")
+    return f" JSON, CSV and XLSX have {', '.join(parts)}." if parts else ""
+
+
+def is_longer_than_a_query(shown: price_chart.Shown) -> bool:
+    """Whether the period is longer than that of a request for prices."""
+    return shown.end - shown.start >= MAX_WINDOW

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,6 +100,47 @@ def test_the_axis_begins_at_0_unless_most_of_it_would_be_empty() -> None:
     broken = labels(checked(chart([12, 14])), "wide")
     assert "0.00" not in broken
     assert "The axis begins at 12.00." in broken
+
+
+@pytest.mark.parametrize(("prices", "style"), [([12, 14, 14, 14], "note end"), ([14, 14, 14, 12], "note")])
+def test_the_words_of_the_axis_are_not_where_the_lowest_price_is_marked(prices: list[float], style: str) -> None:
+    page = checked(chart(prices))
+
+    found = [text.get("class") for text in page.iter("text") if (text.text or "").startswith("The axis begins")]
+    assert found == [style, style]
+
+
+def test_the_words_of_the_axis_are_left_out_where_they_do_not_fit() -> None:
+    page = checked(chart([10**12 + 2, 10**12 + 1]))
+
+    assert any("axis" in text for text in labels(page, "wide"))
+    assert not any("axis" in text for text in labels(page, "narrow"))
+
+
+def test_a_price_that_was_seen_for_a_moment_is_a_dot() -> None:
+    steps = [PriceStep(START, 12), PriceStep(START, None, is_unknown=True)]
+    page = checked(price_steps(PriceSteps(steps, START + timedelta(hours=1), None, str), words(4)))
+
+    for data in paths(page, "now"):
+        x, _, same_x = data.removeprefix("M").replace("H", " ").split()
+        assert x == same_x
+
+
+def test_the_axis_of_equal_prices_begins_at_0() -> None:
+    found = labels(checked(chart([12, None, 12])), "wide")
+
+    assert "0.00" in found
+    assert not any(text.startswith("The axis begins") for text in found)
+
+
+def test_no_two_ticks_of_the_axis_are_written_alike() -> None:
+    steps = [PriceStep(START, 1300), PriceStep(START + timedelta(hours=1), 1301)]
+    until = START + timedelta(hours=2)
+    page = checked(price_steps(PriceSteps(steps, until, None, lambda price: f"{price:.0f}", unit=1), words(4)))
+
+    [svg, _] = [svg for svg in page.iter("svg") if svg.get("role")]
+    ticks = [text.text for text in svg.iter("text") if text.get("class") == "axis end"]
+    assert ticks == ["1300", "1301"]
 
 
 def test_a_price_of_hours_has_an_axis_of_hours() -> None:
