@@ -11,13 +11,13 @@ from common.web.charts.number_text import UNKNOWN, count_text, signed_text
 from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, short_night
+from dashboard.bookings.job_names import NIGHT_AUDIT
 from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.models.summary import NightsAhead, TotalFigures
 from dashboard.catalog.models import PriceMove
 from dashboard.catalog.page_views.words import price_text
 
 MOVES_SHOWN = 3
-NIGHT_AUDIT = "night_audit"
 DIFFERENCES = ("changed_upstream", "missing_upstream")
 
 

@@ -10,7 +10,6 @@ from common.web.charts.number_text import UNKNOWN, count_text
 from common.web.page_frame import duration_words
 from dashboard.board.models import FeedReading
 from dashboard.board.page_views.system_problems import (
-    INGESTION,
     Schedule,
     is_failing,
     is_late,
@@ -26,8 +25,8 @@ from dashboard.board.page_views.system_words import (
 )
 from dashboard.board.page_views.words import counted, long_night
 from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.job_names import INGESTION, job_of_feed
 from dashboard.bookings.models.figures import FeedDifference
-from dashboard.bookings.night_audit import job_of_feed
 from dashboard.bookings.queries.quarantine import QuarantinedHead
 from dashboard.uptime.models.imports import Import
 

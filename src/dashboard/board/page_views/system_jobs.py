@@ -12,7 +12,7 @@ from dashboard.board.models import FeedReading
 from dashboard.board.page_views.system_problems import INTERRUPTED, has_audited, is_failing, is_overdue
 from dashboard.board.page_views.system_words import clock, did_words, error_words, job_label, shortened, until
 from dashboard.board.page_views.words import counted
-from dashboard.bookings.night_audit import NIGHT_AUDIT, job_of_feed
+from dashboard.bookings.job_names import NIGHT_AUDIT, job_of_feed
 
 SHORTEST_WAIT = 15.0
 """A job that runs at least so often, in seconds, needs no button: it runs before its operator looks again."""
