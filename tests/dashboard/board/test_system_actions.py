@@ -44,7 +44,16 @@ async def test_the_notice_of_a_job_that_cannot_run_says_so(operator: Operator, s
 
 
 @pytest.mark.parametrize(
-    "query", ["notice=job_due&job=<b>all+is+lost", "notice=message_due&message=x", "notice=nothing"]
+    "query",
+    [
+        "notice=job_due&job=<b>all+is+lost",
+        "notice=message_due&message=x",
+        "notice=nothing",
+        "notice=nothing&job=forget_old",
+        "notice=message_due&job=forget_old",
+        "notice=hotel_hidden&message=7",
+        "notice=job_due&hotel=7",
+    ],
 )
 async def test_an_address_that_no_form_leads_to_shows_no_notice(operator: Operator, query: str) -> None:
     page = await operator.page(f"{PATH}?{query}&utm_source=mail")
