@@ -7,7 +7,13 @@ from typing import TypeVar
 import asyncpg
 import structlog
 
-from common.db.errors import PoolExhaustedError, describe_failure, explain_unavailability, is_node_failure
+from common.db.errors import (
+    NODE_FAILURES,
+    PoolExhaustedError,
+    describe_failure,
+    explain_unavailability,
+    is_node_failure,
+)
 
 log = structlog.get_logger()
 
@@ -40,7 +46,7 @@ async def read_part(name: str, reading: Awaitable[T]) -> T | FailedPart:
         return await reading
     except FAILURES_OF_A_PART as error:
         failure = error
-    except asyncpg.InternalServerError as error:
+    except NODE_FAILURES as error:
         if not is_node_failure(error):
             raise
         failure = error
