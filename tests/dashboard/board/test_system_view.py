@@ -255,6 +255,8 @@ def test_a_run_that_failed_is_not_said_to_have_done_anything() -> None:
     row = job_row(job(last_outcome="failed", failures=1, last_error="ValueError: no", last_result={}), NOW)
 
     assert (row.did, row.error) == ("–", "no")
+    again = job_row(job(last_outcome="failed", failures=1, last_error="ValueError: no", lease="held"), NOW)
+    assert again.error == "the run before failed: no"
 
 
 def test_who_ran_the_jobs_and_which_are_off() -> None:
@@ -267,9 +269,11 @@ def test_who_ran_the_jobs_and_which_are_off() -> None:
 
 
 def test_an_audit_that_compared_nothing_has_no_figures() -> None:
-    row = audit_row(feed(), [msgspec.structs.replace(AUDIT, last_result={"read": 0, "repaired": 0})], NOW)
+    audit = msgspec.structs.replace(AUDIT, last_result={"read": 0, "repaired": 0})
+    row = audit_row(feed(), [audit], NOW)
 
-    assert row.outcome == "Compared nothing: the feed had no event, or was not read yet"
+    assert row.outcome == "Compared nothing: the feed had no event"
+    assert audit_row(feed(first_read_at=None), [audit], NOW).outcome == "Comes when the past of the feed is read"
     assert set(row.figures) == {"–"}
     assert audit_row(feed(), [AUDIT], NOW).figures[0] == "1,000"
     goes_on = feed(audit_started_at=NOW - HOUR, audited_through=NOW - 9000 * HOUR)
@@ -283,6 +287,9 @@ def test_how_a_feed_is_read() -> None:
     assert waiting.state == "Waits until 12:05:31 UTC, as the feed has asked"
     assert feed_view(feed(data_through=None, lag_seconds=None), [job()], READ, NOW).counted_through == (
         "has not been read yet"
+    )
+    assert feed_view(feed(first_read_at=None), [job()], READ, NOW).counted_through == (
+        "is read for the first time, and counted through 12:04:29 UTC so far"
     )
 
 

@@ -56,7 +56,9 @@ def feed_view(feed: FeedReading, jobs: Iterable[JobState], schedule: Schedule, n
     """A feed at `now`. jobs: those of all feeds."""
     job = next((each for each in jobs if each.name == job_of_feed(INGESTION, feed.feed)), None)
     through = "has not been read yet"
-    if feed.data_through is not None:
+    if feed.data_through is not None and feed.first_read_at is None:
+        through = f"is read for the first time, and counted through {clock(feed.data_through, now)} UTC so far"
+    elif feed.data_through is not None:
         through = (
             f"is counted through {clock(feed.data_through, now)} UTC, {duration_words(feed.lag_seconds or 0.0)} behind"
         )
