@@ -49,8 +49,8 @@ session_blueprint = session_routes(SYSTEM)
 PATH = SYSTEM.path
 LIVE_SECONDS = 10
 FINGERPRINT_DIGITS = 64
-QUARANTINED_AT_ONCE = 5
-"""Values in quarantine that are in sight; the others are there on request."""
+AT_ONCE = 5
+"""Values in quarantine, and messages that were given up, that are in sight; the others are there on request."""
 ALTERNATES = (
     Alternate("JSON", "application/json", "/system"),
     Alternate("JSON of the jobs", "application/json", "/jobs"),
@@ -153,7 +153,8 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
         "hidden_hotels": lists.hidden_hotels,
         "most_hidden_hotels": HIDDEN_SHOWN,
         "may_hide_hotels": may_hide_hotels(),
-        "quarantined_at_once": QUARANTINED_AT_ONCE,
+        "quarantined_at_once": AT_ONCE,
+        "dead_at_once": AT_ONCE,
         "dead": view_of(lists.dead, lambda found: [dead_row(each, retried_topics(), now) for each in found]),
         "dead_count": sum(topic.dead for topic in value_or_none(state.outbox) or []),
         "alerts": rows_of(firing.newest, firing.product_names, for_operators=True) if firing else [],
