@@ -1,5 +1,7 @@
 """The page of the system: its figures are those of the API, the worst comes first, and buttons do what they say."""
 
+import asyncio
+import gc
 import re
 from typing import Any, NoReturn
 
@@ -274,6 +276,24 @@ async def test_without_a_database_the_page_says_so_and_asks_again(
 
     assert "data-error" in page
     assert 'data-refresh="5"' in page
+
+
+async def test_a_database_that_is_gone_is_one_error_however_many_parts_miss_it(
+    operator: Operator, settled_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No reading is left to end alone, with a failure that nobody hears of."""
+
+    async def fail(*_: object) -> NoReturn:
+        raise NoConnectionError
+
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    for function in ("select_jobs", "select_table_sizes", "select_workers", "select_feed_statuses"):
+        monkeypatch.setattr(system_state, function, fail)
+    await operator.get(status=503)
+    gc.collect()
+
+    assert faults == []
 
 
 SECRETS = {

@@ -64,7 +64,7 @@ def feed_view(feed: FeedReading, jobs: Iterable[JobState], schedule: Schedule, n
         )
     past = reading_words(feed)
     if feed.first_read_at is not None:
-        past = f"{count_text(feed.past_events)} events, read until {clock(feed.first_read_at, now)} UTC"
+        past = f"{counted(feed.past_events, 'event')}, read until {clock(feed.first_read_at, now)} UTC"
     cut_off = "None"
     if feed.cut_offs and feed.first_cut_off is not None:
         cut_off = (

@@ -290,5 +290,7 @@ def _is_read(feed: FeedReading, jobs: Sequence[JobState]) -> bool:
 
 def reading_words(feed: FeedReading) -> str:
     """How far the first reading of a feed is."""
-    about = f" of about {count_text(max(feed.about_events, feed.past_events))}" if feed.about_events is not None else ""
-    return f"The past of the feed {feed.feed} is still being read: {count_text(feed.past_events)}{about} events."
+    read = counted(feed.past_events, "event")
+    if feed.about_events is not None:
+        read = f"{count_text(feed.past_events)} of about {counted(max(feed.about_events, feed.past_events), 'event')}"
+    return f"The past of the feed {feed.feed} is still being read: {read}."

@@ -23,9 +23,13 @@ def long_day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: float, noun: str) -> str:
     """Such as `1 day` or `15 days`."""
     return f"{count_text(number)} {noun if number == 1 else f'{noun}s'}"
+
+
+def was_or_were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def percent_text(value: float, whole: float | None) -> str:

@@ -31,7 +31,6 @@ from dashboard.board.page_views.system_words import (
     clock,
     job_label,
 )
-from dashboard.board.page_views.words import counted
 from dashboard.board.parts import value_or_none, view_of
 from dashboard.board.routes_page.alerts import rows_of
 from dashboard.board.system_state import HIDDEN_SHOWN, SystemLists, SystemState, read_lists, read_system
@@ -164,7 +163,6 @@ def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str,
         "pool_labels": POOL_LABELS,
         "ago": ago,
         "clock": clock,
-        "counted": counted,
         "bytes_text": bytes_text,
     }
 
