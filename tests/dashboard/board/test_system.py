@@ -265,6 +265,21 @@ async def test_each_part_fails_alone(
     assert answer["problems"][0]["sentence"].startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("message", "status"), [("failure on connection marked as essential: 10.0.0.7", 200), ("cache lookup failed", 500)]
+)
+async def test_a_node_that_is_lost_is_a_part_that_fails_and_another_internal_error_is_not(
+    operator: Operator, settled_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, message: str, status: int
+) -> None:
+    async def fail(*_: object) -> NoReturn:
+        raise asyncpg.InternalServerError(message)
+
+    monkeypatch.setattr(system_state, "select_feed_statuses", fail)
+    page = await (await operator.get(status=status)).get_data(as_text=True)
+
+    assert ("The feeds could not be read: A node of the database cannot be reached" in page) == (status == 200)
+
+
 async def test_without_a_database_the_page_says_so_and_asks_again(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
