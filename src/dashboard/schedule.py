@@ -10,7 +10,8 @@ from dashboard.alerts.jobs import Evaluation, send_alerts
 from dashboard.alerts.queries.alerts import delete_old_alerts
 from dashboard.alerts.receiver import AlertReceiver
 from dashboard.bookings.ingestion import Ingestion
-from dashboard.bookings.night_audit import NIGHT_AUDIT, NightAudit, job_of_feed
+from dashboard.bookings.job_names import INGESTION, NIGHT_AUDIT, job_of_feed
+from dashboard.bookings.night_audit import NightAudit
 from dashboard.bookings.queries.quarantine import delete_old_quarantined
 from dashboard.bookings.time_zones import recount_due_hotels
 from dashboard.catalog.jobs import Refresh, delete_old_prices
@@ -83,7 +84,7 @@ def _ingestion_job(ingestion: Ingestion, config: Config) -> Job:
     async def ingest(lease: Lease) -> JobResult:
         return await ingestion.run(lease, datetime.now(UTC))
 
-    return Job(job_of_feed("ingest_booking_events", ingestion.feed.name), config.ingest_seconds, ingest, timeout=HOUR)
+    return Job(job_of_feed(INGESTION, ingestion.feed.name), config.ingest_seconds, ingest, timeout=HOUR)
 
 
 def _night_audit_job(night_audit: NightAudit, config: Config) -> Job:

@@ -34,7 +34,7 @@ Wall = Callable[[int], AbstractAsyncContextManager[str]]
 
 
 async def seed(db: asyncpg.Pool, today: date, houses: int) -> None:
-    """Houses with long names of which one is overbooked; a late feed; stores with long ids down; late orders."""
+    """Houses with long names of which one is overbooked; a late feed; stores down, or without data; late orders."""
     now, events = datetime.now(UTC), []
     for hotel in range(1, houses + 1):
         taken = 123 if hotel == 1 else 17 + hotel
@@ -59,7 +59,8 @@ async def seed(db: asyncpg.Pool, today: date, houses: int) -> None:
         """
         INSERT INTO store_poll (store_id, polled_at, active)
         SELECT 9223372036854770000 + number, now() - minutes * interval '1 minute', minutes > 60
-          FROM generate_series(1, 12) AS number, unnest(ARRAY[1500, 20]) AS minutes
+          FROM generate_series(1, 1246) AS number, unnest(ARRAY[1500, 20]) AS minutes
+         WHERE number <= 12 OR minutes = 1500
         """
     )
     await db.execute(
@@ -114,6 +115,9 @@ async def test_on_a_screen_of_16_by_9_all_is_large_and_nothing_is_cut_off(
             await check_size(watched.page)
             assert await watched.page.locator("#tonight li").count() == 8
             assert await watched.page.get_by_text("and 12 more, in the total above").count() == (houses == 20)
+            await expect(watched.page.locator("#stores")).to_contain_text(
+                "12 of 1,246 stores; nothing is known of 1,234"
+            )
             assert await watched.check() == []
             await watched.page.context.close()
 
@@ -168,3 +172,16 @@ async def test_without_a_script_the_wall_says_the_same_and_asks_again(browser: B
             asks_again = await page.locator('noscript meta[http-equiv="refresh"]').count()
             assert asks_again == (not scripts)
     assert texts[0] == texts[1]
+
+
+async def test_a_name_that_reads_from_right_to_left_is_cut_off_at_its_end(
+    browser: Browser, wall: Wall, dashboard_db: asyncpg.Pool
+) -> None:
+    async with wall(1) as url:
+        await dashboard_db.execute("UPDATE hotel_profile SET name = $1", "فندق " + "الميناء الكبير " * 9)
+        page = await browser.new_page(viewport={"width": 1920, "height": 1080})
+        await page.goto(url)
+        house = page.locator(".house")
+        assert await house.evaluate("each => each.scrollWidth > each.clientWidth")
+        assert await house.evaluate("each => getComputedStyle(each).direction") == "rtl"
+        assert await house.evaluate("each => getComputedStyle(each).textAlign") == "left"

@@ -54,13 +54,15 @@ EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
 )
 UNREACHABLE = "The database cannot be reached at the moment."
 
+NODE_FAILURES: tuple[type[Exception], ...] = (asyncpg.InternalServerError, asyncpg.PostgresConnectionError)
+"""As what Citus reports, among other failures, that a worker is down."""
+
 _NODE_FAILURE = re.compile(r"connection to the remote node|failure on connection|failed to connect|node .* failed")
-"""What Citus says of a worker that is down, with the code of an internal error."""
 
 
 def is_node_failure(error: BaseException) -> bool:
-    """Whether an internal error of PostgreSQL means that a worker of a Citus cluster is down."""
-    return isinstance(error, asyncpg.InternalServerError) and _NODE_FAILURE.search(str(error)) is not None
+    """Whether a failure means that a worker of a Citus cluster is down."""
+    return isinstance(error, NODE_FAILURES) and _NODE_FAILURE.search(str(error)) is not None
 
 
 NUL_IN_TEXT: tuple[type[Exception], ...] = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
@@ -68,7 +70,9 @@ NUL_IN_TEXT: tuple[type[Exception], ...] = (asyncpg.CharacterNotInRepertoireErro
 
 
 def explain_unavailability(error: BaseException) -> str:
-    """A sentence for people on one of TRANSIENT_ERRORS."""
+    """A sentence for people on one of TRANSIENT_ERRORS, or on the failure of a node of a cluster."""
+    if is_node_failure(error):
+        return "A node of the database cannot be reached at the moment."
     return next((text for kind, text in EXPLANATIONS if isinstance(error, kind)), UNREACHABLE)
 
 

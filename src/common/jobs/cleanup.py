@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import asyncpg
 
+from common.db.errors import describe_failure
 from common.db.pool import Executor
 from common.jobs.lease import Job, JobResult, Lease
 from common.outbox.admin import delete_old_messages
@@ -66,7 +67,7 @@ def forget_old(db: asyncpg.Pool, retentions: Mapping[str, Retention], *, batch_r
                 while retention.keep and (count := await retention.delete(db, retention.keep, batch_rows)):
                     deleted[name] += count
             except asyncpg.PostgresError as failure:
-                failures.append(f"{name}: {type(failure).__name__} {failure}")
+                failures.append(f"{name}: {describe_failure(failure)}")
         if failures:
             raise NotDeletedError("; ".join(failures))
         return deleted

@@ -97,7 +97,7 @@ class Scheduler:
             if epoch is not None:
                 await self._run(job, Lease(job.name, self.owner, epoch))
         except DATABASE_UNAVAILABLE as error:
-            log.warning("job_database_unavailable", job=job.name, error=f"{type(error).__name__}: {error}")
+            log.warning("job_database_unavailable", job=job.name, error=describe_failure(error))
         except asyncio.CancelledError:
             if task not in self._drained:
                 raise

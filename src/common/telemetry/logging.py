@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from common.telemetry.tracebacks import traceback_text, write_traceback
+
 
 def _as_json(event: Any, **_: Any) -> str:
     """Render a log line; values that JSON cannot hold become text, because logging must never fail a request."""
@@ -26,11 +28,10 @@ def configure_logging(*, level: str = "info", stream: Any = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if stream.isatty():
-        # The default traceback shows local variables, which may hold secrets.
-        rendering: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        rendering: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=write_traceback)]
     else:
         rendering = [
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(traceback_text),
             structlog.processors.JSONRenderer(serializer=_as_json),
         ]
     number = getattr(logging, level.upper())

@@ -12,7 +12,13 @@ import structlog
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
-from common.db.errors import NUL_IN_TEXT, TRANSIENT_ERRORS, explain_unavailability, is_node_failure
+from common.db.errors import (
+    NUL_IN_TEXT,
+    TRANSIENT_ERRORS,
+    describe_failure,
+    explain_unavailability,
+    is_node_failure,
+)
 from common.web import responses
 from common.web.error_wording import message_of
 from common.web.resources import Application, current_application
@@ -248,7 +254,7 @@ async def _answer_http_exception(error: HTTPException) -> Response:
 async def _answer_database_unavailable(error: Exception) -> Response:
     if isinstance(error, ValueError):  # asyncpg's InterfaceError for an argument of the wrong type: a bug
         return await _answer_unexpected_error(error)
-    log.warning("database_unavailable", error=f"{type(error).__name__}: {error}")
+    log.warning("database_unavailable", error=describe_failure(error))
     return problem_response(Unavailable(explain_unavailability(error), retry_after=2), 503)
 
 

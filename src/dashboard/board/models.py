@@ -69,10 +69,10 @@ class QuarantineState(msgspec.Struct, frozen=True):
 
     values: int
     """How many there are."""
-    last_day: int
-    """How many of them were received within the last 24 hours."""
-    last_seen: datetime | None
-    """When the last one was received; null without any."""
+    new_last_day: int
+    """How many of them were received for the first time within the last 24 hours."""
+    newest: datetime | None
+    """When the newest of them was received for the first time; null without any."""
 
 
 class PoolState(msgspec.Struct, frozen=True):

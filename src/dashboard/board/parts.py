@@ -1,17 +1,24 @@
 """Parts of a page that are read independently. A part that fails shows the reason in its place."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import asyncpg
 import structlog
 
-from common.db.errors import PoolExhaustedError, describe_failure, explain_unavailability
+from common.db.errors import (
+    NODE_FAILURES,
+    PoolExhaustedError,
+    describe_failure,
+    explain_unavailability,
+    is_node_failure,
+)
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+View = TypeVar("View")
 
 FAILURES_OF_A_PART: tuple[type[Exception], ...] = (
     asyncpg.QueryCanceledError,
@@ -20,7 +27,10 @@ FAILURES_OF_A_PART: tuple[type[Exception], ...] = (
     asyncpg.InsufficientResourcesError,
     PoolExhaustedError,
 )
-"""Failures of one statement. When PostgreSQL cannot be reached, no part can be read, and the page is an error."""
+"""Failures of one statement. When PostgreSQL cannot be reached, no part can be read, and the page is an error.
+
+A worker of a cluster that is down is such a failure too: other parts need other workers, or none.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,18 @@ async def read_part(name: str, reading: Awaitable[T]) -> T | FailedPart:
     try:
         return await reading
     except FAILURES_OF_A_PART as error:
-        log.warning("part_of_page_failed", part=name, error=describe_failure(error))
-        return FailedPart(explain_unavailability(error))
+        failure = error
+    except NODE_FAILURES as error:
+        if not is_node_failure(error):
+            raise
+        failure = error
+    log.warning("part_of_page_failed", part=name, error=describe_failure(failure))
+    return FailedPart(explain_unavailability(failure))
+
+
+def view_of(part: T | FailedPart, view: Callable[[T], View]) -> View | FailedPart:
+    """What the template shows of a part; a part that could not be read stands for itself."""
+    return part if isinstance(part, FailedPart) else view(part)
 
 
 def value_or_none(value: T | FailedPart | None) -> T | None:

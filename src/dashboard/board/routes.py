@@ -42,7 +42,7 @@ EXAMPLE_SYSTEM = {
             "applied_at": "2019-12-24T09:30:00Z",
         }
     ],
-    "quarantine": {"values": 1, "last_day": 0, "last_seen": "2019-12-24T09:30:00Z"},
+    "quarantine": {"values": 1, "new_last_day": 0, "newest": "2019-12-24T09:30:00Z"},
     "outbox": [
         {"topic": "decision", "waiting": 0, "waiting_since": None, "dead": 1, "sent_last_day": 14},
         {"topic": "alert", "waiting": 0, "waiting_since": None, "dead": 0, "sent_last_day": 2},

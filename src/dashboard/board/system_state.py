@@ -121,20 +121,23 @@ class SystemLists:
 async def read_system(resources: Resources, now: datetime) -> SystemState:
     """The state of the system now."""
     db, config = resources.pools.requests, resources.config
-    of_database = asyncio.gather(  # at the same time as the rest
-        read_part("sizes of tables", select_table_sizes(db, TABLES_SHOWN)),
-        read_part("workers", read_workers(db)),
-        read_part("version of PostgreSQL", select_server_version(db)),
-        read_part("state of the schema", readiness(db, MIGRATIONS)),
+    of_work, of_database = await asyncio.gather(
+        asyncio.gather(
+            read_part("jobs", select_jobs(db, resources.jobs)),
+            read_part("feeds", read_feeds(db, config.feeds, now)),
+            read_part("quarantine", read_quarantine(db, now)),
+            read_part("outbox", select_message_counts(db, TOPICS)),
+            read_part("alerts", read_firing(db, hidden_rules(config, for_operators=True))),
+        ),
+        asyncio.gather(
+            read_part("sizes of tables", select_table_sizes(db, TABLES_SHOWN)),
+            read_part("workers", read_workers(db)),
+            read_part("version of PostgreSQL", select_server_version(db)),
+            read_part("state of the schema", readiness(db, MIGRATIONS)),
+        ),
     )
-    jobs, feeds, quarantine, outbox, firing = await asyncio.gather(
-        read_part("jobs", select_jobs(db, resources.jobs)),
-        read_part("feeds", read_feeds(db, config.feeds, now)),
-        read_part("quarantine", read_quarantine(db, now)),
-        read_part("outbox", select_message_counts(db, TOPICS)),
-        read_part("alerts", read_firing(db, hidden_rules(config, for_operators=True))),
-    )
-    tables, workers, version, checks = await of_database
+    jobs, feeds, quarantine, outbox, firing = of_work
+    tables, workers, version, checks = of_database
     return SystemState(
         read_at=now,
         jobs=jobs,
@@ -175,24 +178,24 @@ async def read_feeds(db: asyncpg.Pool, sources: Sequence[FeedSource], now: datet
     )
     return [
         FeedReading(
-            status.feed,
-            shown_url(source.url),
-            status.data_through,
-            lag_seconds(status.data_through, now),
-            events.get(status.feed_number, 0) if status.feed_number is not None else 0,
-            status.past_events,
-            status.about_events,
-            status.first_read_at,
-            status.cut_offs,
-            status.first_cut_off,
-            status.cut_off_reason,
-            status.wait_until,
-            status.audit_started_at,
-            status.audited_through,
-            found.missing,
-            found.changed,
-            found.applied,
-            found.applied_at,
+            feed=status.feed,
+            address=shown_url(source.url),
+            data_through=status.data_through,
+            lag_seconds=lag_seconds(status.data_through, now),
+            events_last_hour=events.get(status.feed_number, 0) if status.feed_number is not None else 0,
+            past_events=status.past_events,
+            about_events=status.about_events,
+            first_read_at=status.first_read_at,
+            cut_offs=status.cut_offs,
+            first_cut_off=status.first_cut_off,
+            cut_off_reason=status.cut_off_reason,
+            wait_until=status.wait_until,
+            audit_started_at=status.audit_started_at,
+            audited_through=status.audited_through,
+            missing=found.missing,
+            changed=found.changed,
+            applied=found.applied,
+            applied_at=found.applied_at,
         )
         for source, status, found in zip(sources, statuses, differences, strict=True)
     ]
@@ -201,7 +204,7 @@ async def read_feeds(db: asyncpg.Pool, sources: Sequence[FeedSource], now: datet
 async def read_quarantine(db: asyncpg.Pool, now: datetime) -> QuarantineState:
     """How many values are in quarantine."""
     counts = await select_quarantine_counts(db, now - DAY)
-    return QuarantineState(counts.values, counts.recent, counts.last_seen)
+    return QuarantineState(counts.values, counts.new, counts.newest)
 
 
 async def read_firing(db: asyncpg.Pool, hidden: Sequence[str]) -> Firing:

@@ -15,11 +15,12 @@ from common.db.time_limits import UNLIMITED
 from common.jobs.lease import Job, JobResult, Lease
 from common.jobs.scheduler import run_now
 from common.upstream import UpstreamError, create_client_session
+from dashboard.bookings.job_names import NIGHT_AUDIT, job_of_feed
 from dashboard.bookings.models.figures import FeedDifference
-from dashboard.bookings.night_audit import NIGHT_AUDIT, NightAudit, job_of_feed
+from dashboard.bookings.night_audit import NightAudit
 from dashboard.bookings.queries.counters import select_differences
 from dashboard.bookings.queries.differences import select_difference_counts, select_open_differences
-from dashboard.bookings.queries.feed_progress import select_feed_states
+from dashboard.bookings.queries.feed_progress import select_progress
 from dashboard.config import MAIN_FEED, Config
 from dashboard.feed_client import BookingFeed, create_feed
 
@@ -75,11 +76,11 @@ async def _audit_feed(
 ) -> bool | None:
     """Run a feed's night audit now, print and apply its result; returns whether feed and ledger agree then.
 
-    suffix: the name of the feed after a space, if there are several. None when the feed cannot be read, or has not been
-    read yet.
+    suffix: the name of the feed after a space, if there are several. None when the feed cannot be read, or its first
+    reading has not ended.
     """
-    (state,) = await select_feed_states(db, [feed.name])
-    if state.data_through is None:
+    progress = await select_progress(db, feed.name)
+    if progress is None or progress.first_read_at is None:
         print(f"nightaudit: the feed{suffix} has not been read yet; run `serve` first", file=sys.stderr)
         return None
     night_audit = NightAudit(db, feed, timedelta(seconds=config.ingest_lookback_seconds), config.hotel_timezone)

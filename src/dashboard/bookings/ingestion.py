@@ -15,11 +15,12 @@ from asyncpg.pool import PoolConnectionProxy
 
 from common.db.pool import transaction
 from common.instants import format_instant
-from common.jobs.lease import JobResult, Lease
+from common.jobs.lease import JobResult, Lease, make_job_due
 from common.limits import MAX_EVENT_AHEAD
 from common.upstream import UpstreamError
 from dashboard.bookings.feed_reader import CutOff, FeedMemory, FeedReader, Page
 from dashboard.bookings.feed_walk import FeedWalk
+from dashboard.bookings.job_names import NIGHT_AUDIT, job_of_feed
 from dashboard.bookings.queries import feed_progress, ledger
 from dashboard.bookings.queries.cut_offs import upsert_cut_off
 from dashboard.bookings.queries.feed_progress import FeedProgress
@@ -74,7 +75,7 @@ class Ingestion:
         self._memory = FeedMemory()
 
     async def run(self, lease: Lease, now: datetime) -> JobResult:
-        """Store and count the events that the ledger does not hold yet.
+        """Store and count the events that the ledger does not hold yet; the first reading makes the night audit due.
 
         Raises UpstreamError; events counted by then stay counted. Raises CutOffError at the end of a reading that may
         be incomplete.
@@ -104,6 +105,8 @@ class Ingestion:
             if sink.is_first_reading:
                 async with guarded(self._db, lease) as connection:
                     await feed_progress.update_first_reading_end(connection, self.feed.name)
+                    # The audit that ran at the start had nothing to compare; the next would come a day later.
+                    await make_job_due(connection, job_of_feed(NIGHT_AUDIT, self.feed.name))
             result = {"read": first.rows, "new": first.new, "rejected": first.rejected}
             if progress.recorded_through is not None:
                 late = await walk.read_recorded(sink, progress.recorded_through - self._lookback)

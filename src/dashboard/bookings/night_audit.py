@@ -18,11 +18,7 @@ from dashboard.bookings.queries.counting import CountedEvents
 from dashboard.bookings.queries.cut_offs import delete_resolved_cut_offs, select_cut_off_count, upsert_cut_off
 from dashboard.bookings.queries.ledger import LedgerFeed, LedgerRange
 from dashboard.bookings.queries.quarantine import upsert_quarantine
-from dashboard.config import MAIN_FEED
 from dashboard.feed_client import BookingFeed, FeedResponse
-
-NIGHT_AUDIT = "night_audit"
-"""The job of the main feed."""
 
 NOT_READ = {"read": 0, "repaired": 0, "changed_upstream": 0, "missing_upstream": 0, "rejected": 0, "cut_off": 0}
 
@@ -33,11 +29,6 @@ EVENTS_PER_CORRECTION = 1_000
 
 MAX_SEEN = 1_000_000
 """Events that the audit keeps in memory until it can compare them: those of one response that is not in order."""
-
-
-def job_of_feed(job: str, feed: str) -> str:
-    """The name of a job of one feed; that of the main feed has no addition."""
-    return job if feed == MAIN_FEED else f"{job}:{feed}"
 
 
 @dataclass(frozen=True)
@@ -53,13 +44,13 @@ class NightAudit:
         """Audit the whole feed; returns how many events of each kind were found.
 
         An event that the feed has changed, or no longer has, is stored as a difference; the ledger keeps it. Continues
-        where an interrupted audit stopped. Does nothing until the ingestion has read the feed once. Raises
-        UpstreamError.
+        where an interrupted audit stopped. Does nothing until the first reading of the feed has ended, which makes the
+        audit due. Raises UpstreamError.
         """
         now = datetime.now(UTC)
         name = self.feed.name
         progress = await progress_of(self.db, name)
-        if progress.data_through is None:
+        if progress.first_read_at is None:
             return NOT_READ
         require_may_call(progress, now)
         since = progress.audited_through - self.lookback if progress.audited_through else None

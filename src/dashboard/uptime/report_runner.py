@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from common.db.errors import DATABASE_UNAVAILABLE
+from common.db.errors import DATABASE_UNAVAILABLE, describe_failure
 from common.web.errors import Conflict, Unavailable
 from dashboard.uptime import service
 from dashboard.uptime.models.reports import Report
@@ -66,7 +66,7 @@ class ReportRunner:
             async with self._slots:
                 await service.make_report(self.db, report_id, now)
         except DATABASE_UNAVAILABLE as error:
-            log.warning("report_interrupted", report_id=str(report_id), error=f"{type(error).__name__}: {error}")
+            log.warning("report_interrupted", report_id=str(report_id), error=describe_failure(error))
         finally:
             self._making.discard(report_id)
 
@@ -146,7 +146,7 @@ class ReportRunner:
         """Forget the renewal that is done; the next page that finds the report old begins another."""
         self._renewing = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("report_not_renewed", error=f"{type(error).__name__}: {error}")
+            log.warning("report_not_renewed", error=describe_failure(error))
 
     async def make_days(self, now: datetime, seconds: float) -> int:
         """Make the figures of days that are over, for about so many seconds; returns of how many stores.

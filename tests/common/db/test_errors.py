@@ -10,7 +10,15 @@ import pytest
 from quart import Response
 
 from common.config import Secret
-from common.db.errors import DATABASE_UNAVAILABLE, TRANSIENT_ERRORS, NoConnectionError, describe_failure
+from common.db.errors import (
+    DATABASE_UNAVAILABLE,
+    NODE_FAILURES,
+    TRANSIENT_ERRORS,
+    NoConnectionError,
+    describe_failure,
+    explain_unavailability,
+    is_node_failure,
+)
 from common.db.pool import BoundedPool, create_pool, transaction, wait_until_reachable
 from common.db.time_limits import Timeouts
 from common.web import application
@@ -163,3 +171,12 @@ async def test_the_description_of_a_failure_does_not_quote_the_failing_row(dashb
     assert describe_failure(failure.value) == (
         'CheckViolationError: new row for relation "guest" violates check constraint "guest_name_check"'
     )
+
+
+@pytest.mark.parametrize("kind", NODE_FAILURES)
+def test_a_node_of_a_cluster_that_is_lost_is_told_from_other_failures(kind: type[Exception]) -> None:
+    lost = kind("connection to the remote node postgres@10.0.0.7:5432 failed with the following error: refused")
+
+    assert is_node_failure(lost)
+    assert explain_unavailability(lost) == "A node of the database cannot be reached at the moment."
+    assert not is_node_failure(kind("unrecognized node type: 12"))

@@ -88,10 +88,27 @@ async def test_a_drift_is_what_a_feed_contradicts_until_it_is_applied(dashboard_
     )
     [found] = await select_feeds_differing(dashboard_db, ["main"])
     assert found.subject == "main"
-    assert "found 2 counted events that the feed no longer has and 1 that it has changed" in found.detail
+    assert found.detail == (
+        "The night audit found that the feed no longer has 2 counted events, and has changed 1; GET /audits lists them."
+    )
     assert await select_feeds_differing(dashboard_db, ["harbour"]) == []
     await dashboard_db.execute("UPDATE feed_difference SET applied_at = now(), reason = 'right'")
     assert await select_feeds_differing(dashboard_db, ["main"]) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("missing", "no longer has 1 counted event"), ("changed", "has changed 1 counted event")]
+)
+async def test_a_drift_of_one_event_is_said_of_one(dashboard_db: asyncpg.Pool, kind: str, words: str) -> None:
+    await dashboard_db.execute(
+        """
+        INSERT INTO feed_difference (feed, event_id, kind, counted, found, first_found, last_found)
+        VALUES ('main', 1, $1::text, '{}', CASE $1::text WHEN 'changed' THEN '{}' END, now(), now())
+        """,
+        kind,
+    )
+    [found] = await select_feeds_differing(dashboard_db, ["main"])
+    assert found.detail == f"The night audit found that the feed {words}; GET /audits lists it."
 
 
 async def test_a_job_is_reported_from_its_third_failure_in_a_row_until_it_succeeds(dashboard_db: asyncpg.Pool) -> None:

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from common.jobs.lease import JobState
 from dashboard.board.page_views.hotels_table import Heads, hotels_table, months_chart, sort_links, without_last_year
 from dashboard.board.page_views.morning import (
@@ -62,6 +64,16 @@ def test_the_words_of_past_books_name_the_date() -> None:
         "On 11 October 30 of 40 rooms were slept, 61 room nights booked and 19 cancelled; "
         "the next 30 nights stood 10 over the same time last year."
     )
+
+
+def test_one_room_and_one_night_are_said_in_the_singular() -> None:
+    quiet = replace(hotel(1), last_night=1, yesterday=day_change(1, 0))
+
+    assert headline(found(quiet).total, QUESTION).startswith(
+        "Last night 1 of 40 rooms was slept. Yesterday 1 room night was booked and 0 cancelled; "
+    )
+    alone = headline(found(replace(quiet, rooms=None)).total, QUESTION)
+    assert alone.startswith("Last night 1 room was slept.")
 
 
 def test_what_is_not_known_is_not_said() -> None:

@@ -4,14 +4,17 @@ from collections.abc import Awaitable
 
 import asyncpg
 import pytest
+import structlog
 from quart import Response
+from structlog.testing import capture_logs
 
 from dashboard.alerts.models import TOPIC as ALERT_TOPIC
+from dashboard.board.routes_page import system
 from dashboard.bookings.decoding import RejectedEvent
 from dashboard.bookings.queries.quarantine import upsert_quarantine
 from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
 from tests.dashboard.board.system_operator import HOUR_JOB, PATH, TOKEN, Operator, insert_dead, text_of
-from tests.support.pages import addresses, by_id, named, styled
+from tests.support.pages import addresses, by_id, named, styled, table
 
 
 async def test_a_job_is_made_due_by_its_button_also_twice(operator: Operator, settled_db: asyncpg.Pool) -> None:
@@ -44,7 +47,16 @@ async def test_the_notice_of_a_job_that_cannot_run_says_so(operator: Operator, s
 
 
 @pytest.mark.parametrize(
-    "query", ["notice=job_due&job=<b>all+is+lost", "notice=message_due&message=x", "notice=nothing"]
+    "query",
+    [
+        "notice=job_due&job=<b>all+is+lost",
+        "notice=message_due&message=x",
+        "notice=nothing",
+        "notice=nothing&job=forget_old",
+        "notice=message_due&job=forget_old",
+        "notice=hotel_hidden&message=7",
+        "notice=job_due&hotel=7",
+    ],
 )
 async def test_an_address_that_no_form_leads_to_shows_no_notice(operator: Operator, query: str) -> None:
     page = await operator.page(f"{PATH}?{query}&utm_source=mail")
@@ -222,3 +234,39 @@ class TestWithAToken:
         assert "Nothing was changed" in await operator.notice("messages/retry", csrf=csrf, **fields)
         assert "was made due" in await operator.notice("jobs/run", csrf=csrf, job=HOUR_JOB)
         assert await settled_db.fetchval("SELECT state FROM outbox") == "waiting"
+
+
+async def test_what_operators_do_is_in_the_log(
+    operator: Operator, settled_db: asyncpg.Pool, houses: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "log", structlog.get_logger())  # a logger keeps its first configuration
+    number = await insert_dead(settled_db, ALERT_TOPIC, "feed_behind main", "17")
+    with capture_logs() as written:
+        await operator.post("jobs/run", job=HOUR_JOB)
+        await operator.post("messages/retry", message=str(number), topic=ALERT_TOPIC)
+        await operator.post("hotels/hide", hotel="2", wanted="hidden")
+        await operator.post("hotels/hide", hotel="99", wanted="hidden")
+
+    done = [line for line in written if line["event"].startswith("operator_")]
+    assert [{name: line[name] for name in line if name not in ("log_level", "request_id")} for line in done] == [
+        {"event": "operator_made_job_due", "job": HOUR_JOB},
+        {"event": "operator_retried_message", "message_id": number, "topic": ALERT_TOPIC, "result": "message_due"},
+        {"event": "operator_hid_or_showed_hotel", "hotel_id": 2, "result": "hotel_hidden"},
+    ]
+
+
+async def test_of_many_messages_that_were_given_up_the_newest_50_are_shown_and_all_are_counted(
+    operator: Operator, settled_db: asyncpg.Pool
+) -> None:
+    await settled_db.execute(
+        """
+        INSERT INTO outbox (topic, subject, event, payload, state, settled_at, last_error)
+        SELECT $1, 'store_down ' || n, '1', '{}', 'dead', now(), 'x' FROM generate_series(1, 1060) AS n
+        """,
+        ALERT_TOPIC,
+    )
+    outbox = by_id(await operator.page(), "outbox")
+
+    assert [len(table(outbox, position)) for position in (1, 2)] == [5, 45]
+    assert "The 45 before these" in text_of(outbox)
+    assert "The newest 50 of 1,060." in text_of(outbox)

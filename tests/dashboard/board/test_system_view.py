@@ -48,6 +48,7 @@ def messages(**changes: Any) -> MessageCounts:
 
 
 AUDIT = job("night_audit", interval_seconds=86400.0, next_run=NOW + 20 * HOUR, last_result={"read": 1000})
+AUDIT_A_DAY_AGO = msgspec.structs.replace(AUDIT, last_started=NOW - 4 * HOUR)
 WORKING = SystemState(
     read_at=NOW,
     jobs=[job(), AUDIT],
@@ -84,11 +85,12 @@ def test_what_is_not_as_usual_is_said_though_everything_works() -> None:
         feeds=[reading],
         jobs=[job(), audit, job("refresh_offers", interval_seconds=0.0)],
         firing=Firing(2, [], [], {}),
+        quarantine=QuarantineState(300, 0, NOW - 40 * HOUR),
     )
 
     assert works_words(state).partition("database. ")[2] == (
         "The past of the feed main is still being read: 212,000 of about 340,000 events. No night audit has compared a "
-        "feed yet. 1 job is switched off. 2 alerts about stores or prices fire."
+        "feed yet. 1 job is switched off. 300 values of the feeds are in quarantine, none of them new. 2 alerts fire."
     )
 
 
@@ -106,6 +108,16 @@ def test_what_is_not_as_usual_is_said_though_everything_works() -> None:
         ({"tables": FailedPart("Why.")}, "The sizes of the tables could not be read: Why."),
         (
             {"jobs": [job(next_run=NOW - MINUTE, last_started=NOW - 2 * MINUTE)]},
+            "No process runs the jobs: the last one began 2 min ago.",
+        ),
+        (
+            {
+                "jobs": [
+                    job(next_run=NOW - MINUTE, last_started=NOW - 2 * MINUTE),
+                    job("send_decisions", next_run=NOW - 2 * MINUTE, last_started=NOW - 2 * MINUTE),
+                    AUDIT_A_DAY_AGO,
+                ]
+            },
             "No process runs the jobs: the last one began 2 min ago.",
         ),
         (
@@ -140,8 +152,8 @@ def test_what_is_not_as_usual_is_said_though_everything_works() -> None:
         ),
         (
             {"feeds": [feed(missing=2, changed=1)]},
-            "The feed main no longer has 2 counted events, and has changed 1: the figures keep them as they were "
-            "counted, until an operator applies the feed.",
+            "The feed main no longer has 2 counted events, and has changed 1: the figures stay as they were counted, "
+            "until an operator applies what the feed has now.",
         ),
         (
             {"replica": ReplicaReading(is_read=False, lag_seconds=90.0, problem="90 s behind")},
@@ -149,7 +161,11 @@ def test_what_is_not_as_usual_is_said_though_everything_works() -> None:
         ),
         (
             {"quarantine": QuarantineState(300, 2, NOW - MINUTE)},
-            "2 values of the feeds were not counted within 24 hours, the last one 1 min ago.",
+            "In the last 24 hours the feeds sent 2 new values that are not counted, the last one 1 min ago.",
+        ),
+        (
+            {"quarantine": QuarantineState(300, 1, NOW - MINUTE)},
+            "In the last 24 hours the feeds sent 1 new value that is not counted, 1 min ago.",
         ),
         (
             {"firing": Firing(1, [], [Alert(1, "collector_silent", "", "firing", NOW, "No poll for 3 h.", NOW)], {})},
@@ -184,6 +200,19 @@ def test_a_feed_that_is_not_read_is_not_late() -> None:
     assert sentences(Schedule(ingest_seconds=0), feeds=[late]) == []
     assert sentences(Schedule(ingest_seconds=1800), feeds=[late]) == []
     assert sentences(feeds=[late]) != []
+
+
+def test_why_a_feed_is_late_is_said_once() -> None:
+    late = feed(data_through=NOW - 7 * MINUTE, lag_seconds=420.0)
+    failing = job(last_outcome="failed", failures=30, last_error="UpstreamError: GET /events answered 503")
+    behind = "The feed main is counted through 2026-11-29 11:57 UTC only, 7 min behind"
+
+    assert sentences(feeds=[late], jobs=[failing]) == [f"{behind}: GET /events answered 503."]
+    assert sentences(feeds=[feed()], jobs=[failing]) == [
+        "Reading booking events failed 30 times in a row: GET /events answered 503."
+    ]
+    interrupted = job(last_outcome="failed", last_error="cancelled at shutdown")
+    assert sentences(feeds=[late], jobs=[interrupted]) == [f"{behind}."]
 
 
 def test_the_worst_job_comes_first() -> None:
@@ -226,6 +255,8 @@ def test_a_run_that_failed_is_not_said_to_have_done_anything() -> None:
     row = job_row(job(last_outcome="failed", failures=1, last_error="ValueError: no", last_result={}), NOW)
 
     assert (row.did, row.error) == ("–", "no")
+    again = job_row(job(last_outcome="failed", failures=1, last_error="ValueError: no", lease="held"), NOW)
+    assert again.error == "the run before failed: no"
 
 
 def test_who_ran_the_jobs_and_which_are_off() -> None:
@@ -238,9 +269,11 @@ def test_who_ran_the_jobs_and_which_are_off() -> None:
 
 
 def test_an_audit_that_compared_nothing_has_no_figures() -> None:
-    row = audit_row(feed(), [msgspec.structs.replace(AUDIT, last_result={"read": 0, "repaired": 0})], NOW)
+    audit = msgspec.structs.replace(AUDIT, last_result={"read": 0, "repaired": 0})
+    row = audit_row(feed(), [audit], NOW)
 
-    assert row.outcome == "Compared nothing: the feed had no event, or was not read yet"
+    assert row.outcome == "Compared nothing: the feed had no event"
+    assert audit_row(feed(first_read_at=None), [audit], NOW).outcome == "Comes when the past of the feed is read"
     assert set(row.figures) == {"–"}
     assert audit_row(feed(), [AUDIT], NOW).figures[0] == "1,000"
     goes_on = feed(audit_started_at=NOW - HOUR, audited_through=NOW - 9000 * HOUR)
@@ -254,6 +287,9 @@ def test_how_a_feed_is_read() -> None:
     assert waiting.state == "Waits until 12:05:31 UTC, as the feed has asked"
     assert feed_view(feed(data_through=None, lag_seconds=None), [job()], READ, NOW).counted_through == (
         "has not been read yet"
+    )
+    assert feed_view(feed(first_read_at=None), [job()], READ, NOW).counted_through == (
+        "is read for the first time, and counted through 12:04:29 UTC so far"
     )
 
 
@@ -292,6 +328,7 @@ def test_texts_are_cut_off_and_made_visible() -> None:
 def test_numbers_in_words() -> None:
     assert did_words({"new": 5, "files": 1, "rows": 9339, "rejected": 0}) == "1 file, 9,339 rows, 5 new"
     assert did_words({"read": 0}) == "nothing to do"
+    assert did_words({"firing": 1, "began": 2}) == "1 alert fires, 2 began"
     assert did_words({}) == "–"
     assert did_words({"failed_logins": 2}) == "2 failed logins"
     assert [bytes_text(size) for size in (None, 0, 999, 65_536, 84_189_184, 2_500_000_000_000)] == [

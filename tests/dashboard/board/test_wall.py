@@ -30,7 +30,7 @@ async def test_each_figure_is_that_of_the_summary(get_page: GetPage, dashboard_a
     assert "X-Data-Through" in response.headers
     assert '<body class="wall dark">' in page
     assert 'data-refresh="5"' in page
-    rows = re.findall(r'<span class="house">(.*?)</span>.*?<b>(.*?)</b> (.*?)</span>', page)
+    rows = re.findall(r'<span class="house" dir="auto">(.*?)</span>.*?<b>(.*?)</b> (.*?)</span>', page)
     assert rows == [
         (
             each["name"] or f"Hotel {each['hotel_id']}",

@@ -283,18 +283,21 @@ async def test_an_audit_without_its_lease_writes_nothing(
     assert await contents() == before
 
 
+class FailingFeed(ForeignFeed):
+    """It fails for requests that begin at a time or later."""
+
+    fails_from = "9"
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("updated__gte", "") >= self.fails_from:
+            return web.Response(status=500)
+        return await super().answer(request)
+
+
 async def test_an_interrupted_audit_continues_where_it_stopped(
     ingestion_of: IngestionOf, ingest: RunOnce, audit: RunOnce, dashboard_db: asyncpg.Pool
 ) -> None:
-    class Failing(ForeignFeed):
-        fails_from = "9"
-
-        async def answer(self, request: web.Request) -> web.StreamResponse:
-            if request.query.get("updated__gte", "") >= self.fails_from:
-                return web.Response(status=500)
-            return await super().answer(request)
-
-    async with serve_feed(Failing(hourly(60), cap=10)) as feed:
+    async with serve_feed(FailingFeed(hourly(60), cap=10)) as feed:
         await ingest(ingestion_of(feed.url))
         feed.events = [each for each in feed.events if each["id"] not in (5, 55)]
         feed.fails_from = "2024-01-02"
@@ -309,6 +312,43 @@ async def test_an_interrupted_audit_continues_where_it_stopped(
         assert (await audit(feed.url))["missing_upstream"] == 2
     assert all(request.get("updated__gte", "") >= "2024-01-01" for request in feed.requests)
     assert await dashboard_db.fetchval("SELECT (audited_through, audit_started_at) IS NULL FROM feed_progress")
+
+
+async def test_the_end_of_the_first_reading_makes_the_audit_due_and_later_readings_do_not(
+    ingestion_of: IngestionOf, ingest: RunOnce, audit: RunOnce, dashboard_db: asyncpg.Pool
+) -> None:
+    """An audit that runs when the dashboard starts has nothing to compare, and the next would come a day later."""
+
+    async def is_due() -> bool:
+        return bool(
+            await dashboard_db.fetchval("SELECT due_at <= clock_timestamp() FROM job WHERE name = 'night_audit'")
+        )
+
+    async with serve_feed(ForeignFeed(hourly(3))) as feed:
+        assert (await audit(feed.url))["read"] == 0
+        assert not await is_due()
+        await ingest(ingestion_of(feed.url))
+        assert await is_due()
+
+        assert (await audit(feed.url))["read"] > 0
+        feed.events = hourly(4)
+        await ingest(ingestion_of(feed.url))
+        assert not await is_due()
+
+
+async def test_nothing_is_audited_while_the_past_of_the_feed_is_read(
+    ingestion_of: IngestionOf, ingest: RunOnce, audit: RunOnce, dashboard_db: asyncpg.Pool
+) -> None:
+    """Else both would store the same events, and the page would count the past as read by neither."""
+    async with serve_feed(FailingFeed(hourly(60), cap=10)) as feed:
+        feed.fails_from = "2024-01-02"
+        with pytest.raises(UpstreamError, match="500"):
+            await ingest(ingestion_of(feed.url))
+        assert await dashboard_db.fetchval("SELECT data_through IS NOT NULL FROM feed_progress")
+        feed.requests.clear()
+
+        assert await audit(feed.url) == {**NOTHING_FOUND, "read": 0}
+        assert feed.requests == []
 
 
 async def test_nothing_is_audited_before_the_feed_was_read(audit: RunOnce, dashboard_db: asyncpg.Pool) -> None:

@@ -20,7 +20,8 @@ async def select_failing_jobs(db: Executor, jobs: Sequence[str]) -> list[Firing]
     )
     return [
         Firing(
-            row["name"], f"The job has failed {row['failures']} times in a row, the last time with {row['last_error']}"
+            row["name"],
+            f"The job has failed {row['failures']:,} times in a row, the last time with {row['last_error']}",
         )
         for row in rows
     ]
@@ -51,4 +52,4 @@ async def select_dead_messages(db: Executor) -> list[Firing]:
 
 
 def _messages(count: int) -> str:
-    return "A message was" if count == 1 else f"{count} messages were"
+    return "A message was" if count == 1 else f"{count:,} messages were"

@@ -6,6 +6,7 @@ from datetime import date
 from itertools import groupby
 
 from common.web.charts.number_text import count_text, signed_text
+from common.web.words import counted
 from dashboard.board.inputs import Shades
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.words import short_night
@@ -64,7 +65,8 @@ def calendar(books: Books, nights: Sequence[NightFigures], show: Shades) -> Cale
     if show == "fill":
         fifths = (f"{20 * step}%" for step in range(1, FULL))
         key = zip(("", *(f"s{step}" for step in range(1, FULL + 1))), ("0%", *fifths, "full"), strict=True)
-        meaning = f"of {count_text(rooms)} rooms on the books" if rooms else f"of the fullest night, {fullest} rooms"
+        of_what = counted(fullest, "room")
+        meaning = f"of {of_what} on the books" if rooms else f"of the fullest night, {of_what}"
     else:
         key = zip((*BEHIND[:0:-1], "", *AHEAD[1:]), CHANGES, strict=True)
         meaning = "rooms beside STLY" if show == "ahead" else "rooms picked up in 7 days"

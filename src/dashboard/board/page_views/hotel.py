@@ -10,12 +10,13 @@ from common.web.charts.month_bars import MonthBar, month_bars
 from common.web.charts.month_line import MonthFigure, month_line
 from common.web.charts.number_text import count_text, signed_text
 from common.web.charts.pairs import Pair, pairs
+from common.web.words import counted
 from dashboard.board.inputs import HotelQuery
 from dashboard.board.page_views.books import Books, Parameter
 from dashboard.board.page_views.calendar import Calendar, calendar
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_table import NightTable, NightTotals, night_table, night_totals, sum_last_year
-from dashboard.board.page_views.words import long_day, short_night
+from dashboard.board.page_views.words import long_day, short_night, was_or_were
 from dashboard.bookings.models.curves import Cancellations, LeadCounts
 from dashboard.bookings.models.figures import LeadTime
 from dashboard.bookings.models.hotel_head import DayCounts
@@ -168,7 +169,7 @@ def _tile(books: Books, key: str, nights: Sequence[NightFigures]) -> Tile:
     rooms = books.hotel.rooms
     if key == "tonight":
         label = "Tonight" if books.is_today else f"Night of {short_night(books.as_of)}"
-        of_rooms = f"of {count_text(rooms)} rooms" if rooms else "rooms"
+        of_rooms = f"of {counted(rooms, 'room')}" if rooms else "rooms"
     else:
         label = f"Next {len(nights)} nights"
         of_rooms = f"of {count_text(rooms * len(nights))} room nights" if rooms else "room nights"
@@ -230,7 +231,9 @@ def _pace(books: Books, months: Mapping[date, Sequence[NightFigures]]) -> list[M
 def _pace_finding(months: Sequence[MonthBar]) -> str:
     known = [(month.difference, month.name) for month in months if month.difference is not None]
     if not known:
-        return f"{count_text(sum(month.now for month in months))} room nights are on the books in {len(months)} months."
+        now = sum(month.now for month in months)
+        verb = "is" if now == 1 else "are"
+        return f"{counted(now, 'room night')} {verb} on the books in {len(months)} months."
     least, most = min(known), max(known)
     return (
         f"Beside the same time last year {least[1]} has the lowest difference, {signed_text(least[0])} room nights, "
@@ -242,7 +245,8 @@ def _by_lead(found: Cancellations) -> Chart:
     data = [Pair(_bucket_name(bucket), bucket.bookings, bucket.cancellations) for bucket in found.by_lead]
     most = max(data, key=lambda pair: pair.gained)
     booked, cancelled = sum(pair.gained for pair in data), sum(pair.lost for pair in data)
-    finding = f"{count_text(booked)} room nights of {found.year} were booked and {count_text(cancelled)} cancelled."
+    nights = f"{counted(booked, 'room night')} of {found.year} {was_or_were(booked)}"
+    finding = f"{nights} booked and {count_text(cancelled)} cancelled."
     if booked:
         finding += f" Most were booked {most.name} days ahead: {count_text(most.gained)}."
     return pairs(
@@ -260,8 +264,8 @@ def _lead_time_words(found: LeadTime) -> str:
     if found.mean is None or found.median is None:
         return f"No night of {found.year} is booked."
     return (
-        f"The nights of {found.year} were booked {count_text(found.mean)} days ahead on average, "
-        f"half of them {count_text(found.median)} days ahead or less."
+        f"The nights of {found.year} were booked {counted(found.mean, 'day')} ahead on average, "
+        f"half of them {counted(found.median, 'day')} ahead or less."
     )
 
 

@@ -10,32 +10,30 @@ from common.jobs.lease import JobState
 from common.web.charts.number_text import UNKNOWN, count_text, signed_text
 from common.web.words import counted
 from dashboard.board.page_views.question import Question
-from dashboard.board.page_views.words import hotel_name, short_night
+from dashboard.board.page_views.words import hotel_name, short_night, was_or_were
+from dashboard.bookings.job_names import NIGHT_AUDIT
 from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.models.summary import NightsAhead, TotalFigures
 from dashboard.catalog.models import PriceMove
 from dashboard.catalog.page_views.words import price_text
 
 MOVES_SHOWN = 3
-NIGHT_AUDIT = "night_audit"
 DIFFERENCES = ("changed_upstream", "missing_upstream")
 
 
 def headline(total: TotalFigures, question: Question) -> str:
     """The first sentences of the page: last night, yesterday, and the next 30 nights."""
-    slept = f"{count_text(total.last_night)}{of_rooms(total.rooms)} rooms were slept"
-    booked = f"{count_text(total.yesterday.bookings)} room nights"
+    of_all = "" if total.rooms is None else f"{count_text(total.last_night)} of "
+    rooms = counted(total.last_night if total.rooms is None else total.rooms, "room")
+    slept = f"{of_all}{rooms} {was_or_were(total.last_night)} slept"
+    booked = counted(total.yesterday.bookings, "room night")
     cancelled = f"{count_text(total.yesterday.cancellations)} cancelled"
     ahead = outlook(total.next_30, is_past=question.is_past)
     if question.is_past:
         day_before = question.as_of - timedelta(days=1)
         return f"On {day_before.day} {day_before:%B} {slept}, {booked} booked and {cancelled}; {ahead}."
-    return f"Last night {slept}. Yesterday {booked} were booked and {cancelled}; {ahead}."
-
-
-def of_rooms(rooms: int | None) -> str:
-    """Such as ` of 320`; empty if the rooms are not known."""
-    return "" if rooms is None else f" of {count_text(rooms)}"
+    were = was_or_were(total.yesterday.bookings)
+    return f"Last night {slept}. Yesterday {booked} {were} booked and {cancelled}; {ahead}."
 
 
 def outlook(nights: NightsAhead, *, is_past: bool) -> str:

@@ -11,7 +11,6 @@ from common.web.page_frame import duration_words
 from common.web.words import counted
 from dashboard.board.models import FeedReading
 from dashboard.board.page_views.system_problems import (
-    INGESTION,
     Schedule,
     is_failing,
     is_late,
@@ -27,8 +26,8 @@ from dashboard.board.page_views.system_words import (
 )
 from dashboard.board.page_views.words import long_night
 from dashboard.bookings.decoding import BookingEvent
+from dashboard.bookings.job_names import INGESTION, job_of_feed
 from dashboard.bookings.models.figures import FeedDifference
-from dashboard.bookings.night_audit import job_of_feed
 from dashboard.bookings.queries.quarantine import QuarantinedHead
 from dashboard.uptime.models.imports import Import
 
@@ -58,13 +57,15 @@ def feed_view(feed: FeedReading, jobs: Iterable[JobState], schedule: Schedule, n
     """A feed at `now`. jobs: those of all feeds."""
     job = next((each for each in jobs if each.name == job_of_feed(INGESTION, feed.feed)), None)
     through = "has not been read yet"
-    if feed.data_through is not None:
+    if feed.data_through is not None and feed.first_read_at is None:
+        through = f"is read for the first time, and counted through {clock(feed.data_through, now)} UTC so far"
+    elif feed.data_through is not None:
         through = (
             f"is counted through {clock(feed.data_through, now)} UTC, {duration_words(feed.lag_seconds or 0.0)} behind"
         )
     past = reading_words(feed)
     if feed.first_read_at is not None:
-        past = f"{count_text(feed.past_events)} events, read until {clock(feed.first_read_at, now)} UTC"
+        past = f"{counted(feed.past_events, 'event')}, read until {clock(feed.first_read_at, now)} UTC"
     cut_off = "None"
     if feed.cut_offs and feed.first_cut_off is not None:
         cut_off = (

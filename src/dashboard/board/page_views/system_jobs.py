@@ -12,7 +12,7 @@ from common.web.words import counted
 from dashboard.board.models import FeedReading
 from dashboard.board.page_views.system_problems import INTERRUPTED, has_audited, is_failing, is_overdue
 from dashboard.board.page_views.system_words import clock, did_words, error_words, job_label, shortened, until
-from dashboard.bookings.night_audit import NIGHT_AUDIT, job_of_feed
+from dashboard.bookings.job_names import NIGHT_AUDIT, job_of_feed
 
 SHORTEST_WAIT = 15.0
 """A job that runs at least so often, in seconds, needs no button: it runs before its operator looks again."""
@@ -59,13 +59,14 @@ def job_row(job: JobState, now: datetime) -> JobRow:
     """A job at `now`."""
     outcome, style = outcome_of(job, now)
     failed = job.last_outcome == "failed" and job.last_error is not None and job.last_error != INTERRUPTED
+    before = "the run before failed: " if job.lease == "held" else ""
     return JobRow(
         name=job.name,
         label=job_label(job.name),
         every=f"every {duration_words(job.interval_seconds)}" if job.interval_seconds >= 1 else "all the time",
         outcome=outcome,
         style=style,
-        error=error_words(job.last_error) if failed and job.last_error else "",
+        error=before + error_words(job.last_error) if failed and job.last_error else "",
         last=last_words(job, now),
         did=did_words(job.last_result) if job.last_outcome == "ok" else UNKNOWN,
         following=next_words(job, now),
@@ -151,7 +152,9 @@ def audit_row(feed: FeedReading, jobs: Iterable[JobState], now: datetime) -> Aud
     has_compared = job is not None and has_audited(job)
     outcome, style = ("Switched off", "") if job is None or job.interval_seconds == 0 else outcome_of(job, now)
     if style == "good" and not has_compared:
-        outcome, style = "Compared nothing: the feed had no event, or was not read yet", ""
+        is_read = feed.first_read_at is not None
+        outcome = "Compared nothing: the feed had no event" if is_read else "Comes when the past of the feed is read"
+        style = ""
     if feed.audit_started_at is not None and feed.audited_through is not None:
         outcome += f"; begun {clock(feed.audit_started_at, now)}, compared up to {clock(feed.audited_through, now)}"
     figures = [

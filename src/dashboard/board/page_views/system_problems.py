@@ -20,9 +20,9 @@ from dashboard.board.page_views.system_words import (
 )
 from dashboard.board.parts import value_or_none
 from dashboard.board.system_state import SystemState
-from dashboard.bookings.night_audit import NIGHT_AUDIT, job_of_feed
+from dashboard.bookings.job_names import INGESTION, NIGHT_AUDIT, job_of_feed
+from dashboard.bookings.models.figures import DifferenceCounts
 
-INGESTION = "ingest_booking_events"
 OVERDUE = timedelta(seconds=30)
 """A job that is due for longer, and that no process has begun, is overdue: processes look every 5 s."""
 LONG_WAIT = timedelta(minutes=10)
@@ -62,7 +62,7 @@ def problems_of(state: SystemState, schedule: Schedule) -> list[SystemProblem]:
         *_unreadable_parts(state),
         *_stopped_jobs(state),
         *_late_feeds(state, schedule),
-        *_failing_jobs(state),
+        *_failing_jobs(state, schedule),
         *_dead_processes(state),
         *_dead_messages(state),
         *_waiting_messages(state),
@@ -98,12 +98,14 @@ def _unreadable_parts(state: SystemState) -> Iterator[SystemProblem]:
 
 
 def _stopped_jobs(state: SystemState) -> Iterator[SystemProblem]:
-    """Jobs that no process begins although they are due; all of them together, if none runs at all."""
+    """Jobs that no process begins although they are due; all of them together, if none has begun any since then."""
     jobs = [job for job in value_or_none(state.jobs) or [] if job.interval_seconds > 0]
     overdue = [job for job in jobs if is_overdue(job, state.read_at)]
-    started = [job.last_started for job in jobs if job.last_started is not None]
-    if overdue and not any(job.lease == "held" for job in jobs) and len(overdue) == len(started):
-        yield SystemProblem("jobs", f"No process runs the jobs: the last one began {ago(max(started), state.read_at)}.")
+    since = min((job.next_run for job in overdue if job.next_run is not None), default=None)
+    last_begun = max((job.last_started for job in jobs if job.last_started is not None), default=None)
+    is_any_running = any(job.lease == "held" for job in jobs)
+    if since is not None and last_begun is not None and last_begun <= since and not is_any_running:
+        yield SystemProblem("jobs", f"No process runs the jobs: the last one began {ago(last_begun, state.read_at)}.")
         return
     for job in overdue:
         assert job.next_run is not None
@@ -129,7 +131,9 @@ def _late_feeds(state: SystemState, schedule: Schedule) -> Iterator[SystemProble
             assert feed.data_through is not None
             assert feed.lag_seconds is not None
             job = jobs.get(job_of_feed(INGESTION, feed.feed))
-            reason = f": {error_words(job.last_error)}" if job is not None and job.last_error else ""
+            reason = (
+                f": {error_words(job.last_error)}" if job is not None and is_failing(job) and job.last_error else ""
+            )
             sentence = (
                 f"The feed {feed.feed} is counted through {format_minute(feed.data_through)} only, "
                 f"{duration_words(feed.lag_seconds)} behind{reason}"
@@ -144,8 +148,11 @@ def is_late(feed: FeedReading, schedule: Schedule) -> bool:
     return is_read and feed.lag_seconds is not None and feed.lag_seconds > limit
 
 
-def _failing_jobs(state: SystemState) -> Iterator[SystemProblem]:
-    failing = [job for job in value_or_none(state.jobs) or [] if is_failing(job)]
+def _failing_jobs(state: SystemState, schedule: Schedule) -> Iterator[SystemProblem]:
+    """Jobs whose last run failed, but for those that are named as the reason of a late feed."""
+    late = [feed.feed for feed in value_or_none(state.feeds) or [] if is_late(feed, schedule)]
+    named = {job_of_feed(INGESTION, feed) for feed in late}
+    failing = [job for job in value_or_none(state.jobs) or [] if is_failing(job) and job.name not in named]
     for job in sorted(failing, key=lambda each: -each.failures):
         times = "" if job.failures < 2 else f" {count_text(job.failures)} times in a row"
         sentence = f"{job_label(job.name)} failed{times}: {error_words(job.last_error or 'no reason is known')}"
@@ -203,19 +210,10 @@ def _differences(state: SystemState) -> Iterator[SystemProblem]:
     for feed in value_or_none(state.feeds) or []:
         if feed.missing or feed.changed:
             sentence = (
-                f"The feed {feed.feed} {difference_words(feed)}: the figures keep them as they were counted, until "
-                "an operator applies the feed."
+                f"The feed {feed.feed} {DifferenceCounts(feed.missing, feed.changed).in_words}: the figures stay as "
+                "they were counted, until an operator applies what the feed has now."
             )
             yield SystemProblem("audits", sentence)
-
-
-def difference_words(feed: FeedReading) -> str:
-    """Such as `no longer has 2 counted events, and has changed 1`; with differences alone."""
-    if not feed.changed:
-        return f"no longer has {counted(feed.missing, 'counted event')}"
-    if not feed.missing:
-        return f"has changed {counted(feed.changed, 'counted event')}"
-    return f"no longer has {counted(feed.missing, 'counted event')}, and has changed {count_text(feed.changed)}"
 
 
 def _unread_replica(state: SystemState) -> Iterator[SystemProblem]:
@@ -225,12 +223,14 @@ def _unread_replica(state: SystemState) -> Iterator[SystemProblem]:
 
 
 def _quarantine(state: SystemState) -> Iterator[SystemProblem]:
+    """Values that are new: one that its feed does not correct is received again by each night audit, for ever."""
     found = value_or_none(state.quarantine)
-    if found is not None and found.last_day and found.last_seen is not None:
-        were = "was" if found.last_day == 1 else "were"
+    if found is not None and found.new_last_day and found.newest is not None:
+        is_one = found.new_last_day == 1
         sentence = (
-            f"{counted(found.last_day, 'value')} of the feeds {were} not counted within 24 hours, "
-            f"the last one {ago(found.last_seen, state.read_at)}."
+            f"In the last 24 hours the feeds sent {counted(found.new_last_day, 'new value')} that "
+            f"{'is' if is_one else 'are'} not counted, {'' if is_one else 'the last one '}"
+            f"{ago(found.newest, state.read_at)}."
         )
         yield SystemProblem("quarantine", sentence)
 
@@ -269,10 +269,12 @@ def works_words(state: SystemState) -> str:
         sentences.append("Not every feed was audited yet." if compared else "No night audit has compared a feed yet.")
     if off := len(jobs) - len(on):
         sentences.append(f"{counted(off, 'job')} {'is' if off == 1 else 'are'} switched off.")
-    firing = value_or_none(state.firing)
+    quarantine, firing = value_or_none(state.quarantine), value_or_none(state.firing)
+    if quarantine is not None and quarantine.values:
+        verb = "is" if quarantine.values == 1 else "are"
+        sentences.append(f"{counted(quarantine.values, 'value')} of the feeds {verb} in quarantine, none of them new.")
     if firing is not None and firing.count:
-        fire = "fires" if firing.count == 1 else "fire"
-        sentences.append(f"{counted(firing.count, 'alert')} about stores or prices {fire}.")
+        sentences.append(f"{counted(firing.count, 'alert')} {'fires' if firing.count == 1 else 'fire'}.")
     return " ".join(sentences)
 
 
@@ -287,5 +289,7 @@ def _is_read(feed: FeedReading, jobs: Sequence[JobState]) -> bool:
 
 def reading_words(feed: FeedReading) -> str:
     """How far the first reading of a feed is."""
-    about = f" of about {count_text(max(feed.about_events, feed.past_events))}" if feed.about_events is not None else ""
-    return f"The past of the feed {feed.feed} is still being read: {count_text(feed.past_events)}{about} events."
+    read = counted(feed.past_events, "event")
+    if feed.about_events is not None:
+        read = f"{count_text(feed.past_events)} of about {counted(max(feed.about_events, feed.past_events), 'event')}"
+    return f"The past of the feed {feed.feed} is still being read: {read}."

@@ -56,6 +56,7 @@ DID_LABELS: Mapping[str, tuple[str, str]] = {
     "missing_upstream": ("missing in the feed", "missing in the feed"),
     "rejected": ("rejected", "rejected"),
     "cut_off": ("cut-off", "cut-offs"),
+    "firing": ("alert fires", "alerts fire"),
     "sent": ("sent", "sent"),
     "dead": ("given up", "given up"),
     "recounted": ("hotel recounted", "hotels recounted"),
@@ -68,6 +69,7 @@ MAX_ERROR_LENGTH = 240
 _CLASS_NAME = re.compile(r"^\w*(?:Error|Exception): (?=.)")
 _CALL_FAILED = re.compile(r"^(?P<call>[A-Z]{3,7} \S+): (?P<failure>\w+)(?: (?P<detail>.*))?$", re.DOTALL)
 _HOST = re.compile(r"Cannot connect to host (\S+)")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 _BREAKER = "not called: the service has failed too often recently: "
 
 
@@ -100,7 +102,7 @@ def error_words(error: str) -> str:
         text = f"{match['call']} {_failure_words(match['failure'], match['detail'] or '')}"
     if is_paused:
         text = f"not called for some seconds after repeated failures, the last one: {text}"
-    return shortened(text, MAX_ERROR_LENGTH)
+    return shortened(_INSTANT.sub(r"\1 \2 UTC", text), MAX_ERROR_LENGTH)
 
 
 def _failure_words(failure: str, detail: str) -> str:

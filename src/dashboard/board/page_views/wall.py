@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.web.charts.marks import Drawing
-from common.web.charts.number_text import count_text, signed_text
+from common.web.charts.number_text import UNKNOWN, count_text, signed_text
 from common.web.charts.small import bar_with_mark
 from common.web.page_frame import duration_words
 from common.web.words import counted
@@ -21,7 +21,10 @@ NAMES_SHOWN = 6
 
 @dataclass(frozen=True)
 class HouseRow:
-    """A house tonight. of_rooms: empty where the rooms are not known, as `share`, which may say how many too many."""
+    """A house tonight. of_rooms: what follows the rooms taken, such as `of 60`, or `rooms` where there is no number.
+
+    share: per cent, or how many rooms too many are taken; empty where the rooms of the house are not known.
+    """
 
     name: str
     taken: str
@@ -66,7 +69,7 @@ def tonight(found: FoundSummary) -> Tonight:
     rest = found.total.hotels - len(found.items)
     return Tonight(
         count_text(found.total.tonight.on_the_books),
-        of_rooms(found.total.rooms),
+        of_rooms(found.total.rooms, found.total.tonight.on_the_books),
         [house_row(hotel) for hotel in found.items],
         f"and {count_text(rest)} more, in the total above" if rest else "",
     )
@@ -78,23 +81,25 @@ def house_row(hotel: HotelFigures) -> HouseRow:
     return HouseRow(
         hotel_name(hotel.hotel_id, hotel.name),
         count_text(taken),
-        of_rooms(rooms),
+        of_rooms(rooms, taken),
         f"{count_text(taken - (rooms or 0))} too many" if is_over else percent_text(taken, rooms),
         is_over,
         bar_with_mark(taken, None, rooms) if rooms else None,
     )
 
 
-def of_rooms(rooms: int | None) -> str:
-    """Such as `of 320`; `rooms` where their number is not known."""
-    return "rooms" if rooms is None else f"of {count_text(rooms)}"
+def of_rooms(rooms: int | None, taken: int) -> str:
+    """What follows the rooms that are taken, such as `of 320`; `rooms` where it is not known how many there are."""
+    if rooms is not None:
+        return f"of {count_text(rooms)}"
+    return "room" if taken == 1 else "rooms"
 
 
 def picked_up(total: TotalFigures) -> tuple[str, str]:
     """What was picked up today, as a number and in words."""
     today = total.today
-    booked, cancelled = count_text(today.bookings), count_text(today.cancellations)
-    return signed_text(today.net), f"{booked} nights booked, {cancelled}\N{NO-BREAK SPACE}cancelled"
+    booked, cancelled = counted(today.bookings, "night"), count_text(today.cancellations)
+    return signed_text(today.net), f"{booked} booked, {cancelled}\N{NO-BREAK SPACE}cancelled"
 
 
 def waiting(desk: DeskCounts, now: datetime) -> Waiting:
@@ -107,14 +112,20 @@ def waiting(desk: DeskCounts, now: datetime) -> Waiting:
 
 def stores_down(fleet: FleetNow, newest_poll: datetime | None, now: datetime) -> StoresDown:
     """The stores that are down now. newest_poll: of any store; without a recent one, no store's state is known."""
+    states = fleet.counts()
     if not fleet.has_polls or newest_poll is None:
-        return StoresDown("–", "No store was polled yet", (), is_bad=False)
+        return StoresDown(UNKNOWN, "No store was polled yet", (), is_bad=False)
     age = now - newest_poll
     if age > POLL_COVERAGE:
         silent = f"Not known: the last poll was {duration_words(age / timedelta(seconds=1))} ago"
-        return StoresDown("–", silent, (), is_bad=True)
-    down, polled = fleet.in_state("down"), len(fleet.states) - len(fleet.in_state("never_polled"))
+        return StoresDown(UNKNOWN, silent, (), is_bad=True)
+    if states.unknown == states.total:
+        return StoresDown(UNKNOWN, f"Nothing is known now of {counted(states.total, 'store')}", (), is_bad=True)
+    down = fleet.in_state("down")
     names = down[:NAMES_SHOWN]
     if len(down) > NAMES_SHOWN:
         names.append(f"and {count_text(len(down) - NAMES_SHOWN)} more")
-    return StoresDown(count_text(len(down)), f"of {counted(polled, 'store')}", names, is_bad=bool(down))
+    words = f"of {counted(states.total, 'store')}"
+    if states.unknown:
+        words += f"; nothing is known of {count_text(states.unknown)}"
+    return StoresDown(count_text(len(down)), words, names, is_bad=bool(down))

@@ -24,6 +24,10 @@ def long_day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
+def was_or_were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
 def percent_text(value: float, whole: float | None) -> str:
     """A share such as `72%`, rounded half up, of which only a full house is 100% and an empty one 0%.
 

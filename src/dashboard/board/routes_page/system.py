@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import structlog
 from quart import Blueprint, Response
 from quart_schema import hide
 
@@ -30,7 +31,7 @@ from dashboard.board.page_views.system_words import (
     clock,
     job_label,
 )
-from dashboard.board.parts import FailedPart
+from dashboard.board.parts import value_or_none, view_of
 from dashboard.board.routes_page.alerts import rows_of
 from dashboard.board.system_state import HIDDEN_SHOWN, SystemLists, SystemState, read_lists, read_system
 from dashboard.bookings import service as bookings
@@ -39,14 +40,16 @@ from dashboard.front_desk.service import TOPIC as DECISION_TOPIC
 from dashboard.resources import resources
 from dashboard.rights import SYSTEM
 
+log = structlog.get_logger()
+
 blueprint = Blueprint("board_system", __name__)
 session_blueprint = session_routes(SYSTEM)
 
 PATH = SYSTEM.path
 LIVE_SECONDS = 10
 FINGERPRINT_DIGITS = 64
-QUARANTINED_AT_ONCE = 5
-"""Values in quarantine that are in sight; the others are there on request."""
+AT_ONCE = 5
+"""Values in quarantine, and messages that were given up, that are in sight; the others are there on request."""
 ALTERNATES = (
     Alternate("JSON", "application/json", "/system"),
     Alternate("JSON of the jobs", "application/json", "/jobs"),
@@ -58,7 +61,10 @@ TEXT_POLICY = "default-src 'none'; sandbox"
 
 
 class Notice(NamedTuple):
-    """What was done by a form. text: with `{job}`, `{message}` or `{hotel}` for the one that the form named."""
+    """What was done by a form. text: with `{job}`, `{message}` or `{hotel}` for the one that the form named.
+
+    The name of a notice begins with the kind of its subject.
+    """
 
     style: str
     text: str
@@ -127,40 +133,32 @@ async def get_system_page(query_args: SystemPageQuery) -> Response:
 
 def sections(state: SystemState, lists: SystemLists, now: datetime) -> dict[str, object]:
     """What the sections of the page show; a part that could not be read stands for itself."""
-    schedule = Schedule(resources().config.ingest_seconds)
-    jobs = [] if isinstance(state.jobs, FailedPart) else state.jobs
-    feeds = [] if isinstance(state.feeds, FailedPart) else state.feeds
-    differences, quarantined, dead = lists.differences, lists.quarantined, lists.dead
+    config = resources().config
+    schedule = Schedule(config.ingest_seconds)
+    jobs, feeds = value_or_none(state.jobs) or [], value_or_none(state.feeds) or []
+    differences, firing = value_or_none(lists.differences), value_or_none(state.firing)
     return {
         "system": state,
-        "jobs": state.jobs if isinstance(state.jobs, FailedPart) else jobs_view(jobs, now),
+        "jobs": view_of(state.jobs, lambda found: jobs_view(found, now)),
         "feeds": [feed_view(feed, jobs, schedule, now) for feed in feeds],
         "audits": [audit_row(feed, jobs, now) for feed in feeds],
         "unapplied": sum(feed.missing + feed.changed for feed in feeds),
         "applied": sum(feed.applied for feed in feeds),
-        "differences": differences,
-        "difference_rows": []
-        if isinstance(differences, FailedPart)
-        else [difference_row(each, now) for each in differences.unapplied],
-        "correction_rows": []
-        if isinstance(differences, FailedPart)
-        else [difference_row(each, now) for each in differences.applied],
-        "quarantined": quarantined
-        if isinstance(quarantined, FailedPart)
-        else [quarantined_row(value, PATH, now) for value in quarantined],
-        "imports": lists.imports
-        if isinstance(lists.imports, FailedPart)
-        else [import_row(each, now) for each in lists.imports],
+        "differences": lists.differences,
+        "difference_rows": [difference_row(each, now) for each in differences.unapplied] if differences else [],
+        "correction_rows": [difference_row(each, now) for each in differences.applied] if differences else [],
+        "quarantined": view_of(lists.quarantined, lambda found: [quarantined_row(each, PATH, now) for each in found]),
+        "imports": view_of(lists.imports, lambda found: [import_row(each, now) for each in found]),
         "hidden_hotels": lists.hidden_hotels,
         "most_hidden_hotels": HIDDEN_SHOWN,
         "may_hide_hotels": may_hide_hotels(),
-        "quarantined_at_once": QUARANTINED_AT_ONCE,
-        "dead": dead if isinstance(dead, FailedPart) else [dead_row(each, retried_topics(), now) for each in dead],
-        "alerts": []
-        if isinstance(state.firing, FailedPart)
-        else rows_of(state.firing.newest, state.firing.product_names, for_operators=True),
+        "quarantined_at_once": AT_ONCE,
+        "dead_at_once": AT_ONCE,
+        "dead": view_of(lists.dead, lambda found: [dead_row(each, retried_topics(), now) for each in found]),
+        "dead_count": sum(topic.dead for topic in value_or_none(state.outbox) or []),
+        "alerts": rows_of(firing.newest, firing.product_names, for_operators=True) if firing else [],
         "all_topics_can_be_retried": DECISION_TOPIC in retried_topics(),
-        "keep_days": resources().config.keep_traces_days,
+        "keep_days": config.keep_traces_days,
         "topic_labels": TOPIC_LABELS,
         "pool_labels": POOL_LABELS,
         "ago": ago,
@@ -183,8 +181,12 @@ def may_hide_hotels() -> bool:
 def notice_of(query: SystemPageQuery) -> Notice | None:
     """What the form before did; None without a form, and for an address that no form leads to."""
     found = NOTICES.get(query.notice)
-    is_of_a_job = any(job.name == query.job for job in resources().jobs)
-    if found is None or not (is_of_a_job or is_id(query.message) or is_id(query.hotel)):
+    names_its_subject = {
+        "job": any(job.name == query.job for job in resources().jobs),
+        "message": is_id(query.message),
+        "hotel": is_id(query.hotel),
+    }
+    if found is None or not names_its_subject[query.notice.partition("_")[0]]:
         return None
     return Notice(found.style, found.text.format(job=job_label(query.job), message=query.message, hotel=query.hotel))
 
@@ -202,6 +204,7 @@ async def run_job() -> Response:
     notice = "job_off"
     if job.interval > 0:
         is_running = await make_job_due(pool(), name)
+        log.info("operator_made_job_due", job=name)
         notice = {None: "job_not_begun", True: "job_running", False: "job_due"}[is_running]
     return redirect(address_with(PATH, {"notice": notice, "job": name}))
 
@@ -216,7 +219,9 @@ async def retry_message() -> Response:
     number, topic = fields.get("message", ""), fields.get("topic", "")
     if topic not in retried_topics() or not is_id(number):
         raise Invalid("The form is not valid.")
-    return redirect(address_with(PATH, {"notice": await retry(int(number), topic), "message": number}))
+    notice = await retry(int(number), topic)
+    log.info("operator_retried_message", message_id=int(number), topic=topic, result=notice)
+    return redirect(address_with(PATH, {"notice": notice, "message": number}))
 
 
 def is_id(number: str) -> bool:
@@ -245,6 +250,7 @@ async def hide_hotel() -> Response:
     try:
         is_changed = await bookings.hide_hotel(pool(), int(number), is_hidden=wanted == "hidden")
         notice = f"hotel_{wanted}" if is_changed else "hotel_unchanged"
+        log.info("operator_hid_or_showed_hotel", hotel_id=int(number), result=notice)
     except NotFound:
         notice = "hotel_unknown"
     return redirect(address_with(PATH, {"notice": notice, "hotel": str(int(number))}))

@@ -338,6 +338,18 @@ class DifferenceCounts(NamedTuple):
     missing: int
     changed: int
 
+    @property
+    def in_words(self) -> str:
+        """What a feed has done, such as `no longer has 2 counted events, and has changed 1`; for at least one."""
+        if not self.missing:
+            return f"has changed {_counted_events(self.changed)}"
+        gone = f"no longer has {_counted_events(self.missing)}"
+        return f"{gone}, and has changed {self.changed:,}" if self.changed else gone
+
+
+def _counted_events(number: int) -> str:
+    return f"{number:,} counted {'event' if number == 1 else 'events'}"
+
 
 def figures_of(bookings: int, cancellations: int) -> Figures:
     """The figures of a period with these counts."""

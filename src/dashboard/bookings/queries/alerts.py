@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from common.alerts import Firing
 from common.db.pool import Executor
 from common.instants import format_minute
+from dashboard.bookings.models.figures import DifferenceCounts
 
 BEHIND = timedelta(minutes=5)
 """A feed that is counted through an earlier time than so long ago is reported."""
@@ -58,7 +59,7 @@ async def select_feeds_cut_off(db: Executor, feeds: Sequence[str]) -> list[Firin
 
 
 def _instants(count: int) -> str:
-    return "the instant" if count == 1 else f"{count} instants, the first at"
+    return "the instant" if count == 1 else f"{count:,} instants, the first at"
 
 
 async def select_feeds_differing(db: Executor, feeds: Sequence[str]) -> list[Firing]:
@@ -77,11 +78,9 @@ async def select_feeds_differing(db: Executor, feeds: Sequence[str]) -> list[Fir
         """,
         feeds,
     )
-    return [
-        Firing(
-            row["feed"],
-            f"The night audit found {row['missing']} counted events that the feed no longer has and {row['changed']} "
-            "that it has changed; GET /audits lists them.",
-        )
-        for row in rows
-    ]
+    return [Firing(row["feed"], _differences(DifferenceCounts(row["missing"], row["changed"]))) for row in rows]
+
+
+def _differences(found: DifferenceCounts) -> str:
+    them = "it" if sum(found) == 1 else "them"
+    return f"The night audit found that the feed {found.in_words}; GET /audits lists {them}."

@@ -68,11 +68,11 @@ class QuarantinedHead(NamedTuple):
 
 
 class QuarantineCounts(NamedTuple):
-    """How many values are in quarantine, how many of them were received since a time, and when the last one was."""
+    """How many values are in quarantine, how many of them are new since a time, and when the newest one came."""
 
     values: int
-    recent: int
-    last_seen: datetime | None
+    new: int
+    newest: datetime | None
 
 
 async def select_latest_quarantined(db: Executor, limit: int, max_length: int) -> list[QuarantinedHead]:
@@ -94,10 +94,10 @@ async def select_latest_quarantined(db: Executor, limit: int, max_length: int) -
 
 
 async def select_quarantine_counts(db: Executor, since: datetime) -> QuarantineCounts:
-    """How many values are in quarantine, and how many were received since then."""
+    """How many values are in quarantine, and how many were received for the first time since then."""
     row = await db.fetchrow(
         """
-        SELECT count(*) AS values, count(*) FILTER (WHERE last_seen >= $1) AS recent, max(last_seen) AS last_seen
+        SELECT count(*) AS values, count(*) FILTER (WHERE first_seen >= $1) AS new, max(first_seen) AS newest
           FROM quarantined_event
         """,
         since,
