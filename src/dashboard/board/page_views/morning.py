@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from common.jobs.lease import JobState
-from common.web.charts.number_text import UNKNOWN, count_text, signed_text
+from common.web.charts.number_text import count_text, signed_text
 from dashboard.board.page_views.look_here import MONTH
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, short_night
 from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.models.summary import NightsAhead, TotalFigures
 from dashboard.catalog.models import PriceMove
+from dashboard.catalog.page_views.words import price_text
 
 MOVES_SHOWN = 3
 NIGHT_AUDIT = "night_audit"
@@ -84,13 +84,6 @@ def largest_moves(moves: Iterable[PriceMove]) -> list[Move]:
 def at_lowest(moves: Iterable[PriceMove], now: datetime) -> list[PriceMove]:
     """The products that are as cheap as ever in 30 days, known for as long, and were dearer within them."""
     return [each for each in moves if each.price == each.lowest < each.highest and each.since <= now - MONTH]
-
-
-def share_text(share: float | None) -> str:
-    """A share of uptime such as `99.87%`, rounded down so that only all of it is 100; a dash where it is unknown."""
-    if share is None:
-        return UNKNOWN
-    return f"{(Decimal(repr(share)) * 100).quantize(Decimal('0.01'), ROUND_FLOOR)}%"
 
 
 @dataclass(frozen=True)
