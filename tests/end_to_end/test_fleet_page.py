@@ -65,7 +65,7 @@ async def test_filters_work_without_a_script(browser: Browser, url: str) -> None
     assert re.search(r"search=berlin.*target=99%2C5", page.url)
     await page.get_by_role("link", name="All stores").click()
     await expect(page.locator("[data-store]")).to_have_count(2)
-    await page.get_by_role("link", name="2 100%").click()
+    await page.get_by_role("link", name="2 stores: 100%").click()
     await expect(page).to_have_url(re.compile(r"target=99\.5&band=100$"))
     await expect(page.locator('.bands [aria-current="true"]')).to_contain_text("100%")
 

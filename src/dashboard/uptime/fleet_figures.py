@@ -1,8 +1,8 @@
 """Figures of the whole fleet that are too dear for each request: computed once, and kept by each process.
 
 To know the states of all stores takes a look at the hours and the last poll of each; time alone changes a state when a
-store opens, closes or becomes stale. They are computed at most once a minute unless new data comes in. How the shares
-of a report are spread never changes.
+store opens, closes or becomes stale. They are computed about once a minute unless new data comes in. How the shares of
+a report are spread never changes.
 """
 
 import asyncio
@@ -56,33 +56,30 @@ class FleetNow:
 
 
 class FleetFigures:
-    """The figures that one process keeps. Requests that come while states are computed wait for them."""
+    """The figures that one process keeps. Requests that come while some are computed wait for them."""
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self._db = db
-        self._now: FleetNow | None = None
-        self._computing = asyncio.Lock()
+        self._states: FleetNow | None = None
+        self._computing_states = asyncio.Lock()
         self._shares: dict[tuple[str, Period, Decimal], MeasuredShares] = {}
+        self._computing_shares = asyncio.Lock()
 
     async def states(self, now: datetime) -> FleetNow:
-        """The states of all stores, at most MAX_AGE before `now`, of the newest data."""
-        async with self._computing:
-            version = await select_data_version(self._db)
-            kept = self._now
-            if kept is None or kept.version != version or not timedelta() <= now - kept.at <= MAX_AGE:
-                kept = FleetNow(now, version, await select_states(self._db, now))
-                self._now = kept
-            return kept
+        """The states of all stores, at most MAX_AGE from `now`, of the newest data."""
+        version = await select_data_version(self._db)
+        kept = self._states
+        if kept is None or not _is_current(kept, version, now):
+            async with self._computing_states:
+                kept = self._states  # another request may have computed them meanwhile
+                if kept is None or not _is_current(kept, version, now):
+                    kept = FleetNow(now, version, await select_states(self._db, now))
+                    self._states = kept
+        return kept
 
     async def spread(self, report: Report | None, period: Period, target: Decimal, fleet: FleetNow) -> Spread:
         """How the shares of a report are spread; nothing is measured without one. fleet: the states beside it."""
-        key = (report.report_id if report else "", period, target)
-        shares = self._shares.get(key)
-        if shares is None:
-            shares = await select_measured_shares(self._db, UUID(report.report_id) if report else None, period, target)
-            while len(self._shares) >= SPREADS_KEPT:
-                del self._shares[next(iter(self._shares))]
-            self._shares[key] = shares
+        shares = await self._measured_shares(report.report_id if report else None, period, target)
         return Spread(
             period=period,
             target=target,
@@ -96,3 +93,21 @@ class FleetFigures:
             states=fleet.counts(),
             down_now=fleet.in_state("down"),
         )
+
+    async def _measured_shares(self, report_id: str | None, period: Period, target: Decimal) -> MeasuredShares:
+        key = (report_id or "", period, target)
+        if key not in self._shares:
+            async with self._computing_shares:
+                if key not in self._shares:
+                    made_of = UUID(report_id) if report_id else None
+                    shares = await select_measured_shares(self._db, made_of, period, target)
+                    while len(self._shares) >= SPREADS_KEPT:
+                        del self._shares[next(iter(self._shares))]
+                    self._shares[key] = shares
+                    return shares
+        return self._shares[key]
+
+
+def _is_current(states: FleetNow, version: int, now: datetime) -> bool:
+    """Whether states are of this version of the data or a newer one, and of about this time."""
+    return states.version >= version and abs(now - states.at) <= MAX_AGE

@@ -5,7 +5,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, RootModel, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    RootModel,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from common.limits import EARLIEST_STORE_DAY, LATEST_STORE_DAY, MAX_WINDOW_DAYS, require_sane_store_day
 from common.web.input_types import (
@@ -210,6 +219,7 @@ class SpreadQuery(TableQuery):
 
 StoreSearch = Annotated[
     str,
+    AfterValidator(str.strip),
     Field(
         max_length=100,
         pattern=WITHOUT_NUL,

@@ -15,7 +15,6 @@ from dashboard.board.page_views.morning import (
     jobs_shown,
     largest_moves,
     last_event_words,
-    share_text,
 )
 from dashboard.board.page_views.question import Question
 from dashboard.bookings.models.months_ahead import MonthAhead
@@ -106,12 +105,6 @@ def test_a_price_is_at_its_lowest_only_if_it_is_known_for_30_days_and_was_higher
     price: PriceMove, *, is_lowest: bool
 ) -> None:
     assert bool(at_lowest([price], NOW)) is is_lowest
-
-
-def test_a_share_is_never_rounded_up_to_all() -> None:
-    assert share_text(0.99999) == "99.99%"
-    assert share_text(1.0) == "100.00%"
-    assert share_text(None) == "–"
 
 
 def job(name: str, outcome: Any, finished: datetime | None = NOW, **did: int | float) -> JobState:

@@ -18,7 +18,7 @@ from common.web.resources import pool
 from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.resources import resources
-from dashboard.uptime.fleet_page import FLEET_PAGE
+from dashboard.uptime.fleet_list import FLEET_PAGE
 from dashboard.uptime.inputs import BreachesQuery, SpanQuery, StoresQuery, TargetQuery
 from dashboard.uptime.models.fleet import DaySpan, SlaSummary, StateCounts, StoreUptime, WantedStores
 from dashboard.uptime.queries import days, fleet, reports, states
