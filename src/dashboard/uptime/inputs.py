@@ -23,7 +23,6 @@ from common.web.input_types import (
     Input,
     Night,
     PageInput,
-    PageLimit,
     PageQuery,
     QueryInstant,
     QueryInteger,
@@ -238,7 +237,7 @@ class FleetQuery(SpreadQuery, PageQuery):
         Field(description="Only stores of this band of `/stores/spread`, or with `missed` those that miss the target"),
     ] = None
     search: StoreSearch = ""
-    limit: PageLimit = 50
+    limit: Annotated[QueryInteger, Field(ge=1, le=200, description="Maximum number of stores in a page")] = 50
 
 
 def parse_percent(value: Any) -> Any:

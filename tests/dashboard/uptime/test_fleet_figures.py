@@ -14,11 +14,13 @@ import pytest
 from common.web.pagination import encode_cursor
 from common.web.resources import Application
 from dashboard.resources import resources_of
-from dashboard.uptime import fleet_figures, report_runner
+from dashboard.uptime import report_runner
 from dashboard.uptime.fleet_figures import FleetFigures
+from dashboard.uptime.queries.states import select_states
 from tests.dashboard.uptime.fleet import Store, every_day
 from tests.dashboard.uptime.test_fleet_page import figures, hourly, load_fleet, mixed, note_import
 from tests.support.pages import browse
+from tests.support.waiting import eventually
 
 HOUR, DAY, MINUTE = timedelta(hours=1), timedelta(hours=24), timedelta(minutes=1)
 
@@ -134,22 +136,52 @@ async def test_requests_at_the_same_time_compute_the_states_once(
 ) -> None:
     await load_fleet(dashboard_db, mixed(datetime.now(UTC)))
     computed = []
-    select = fleet_figures.select_states
 
     async def counted(db: Any, now: datetime) -> Any:
         computed.append(now)
-        return await select(db, now)
+        return await select_states(db, now)
 
-    monkeypatch.setattr(fleet_figures, "select_states", counted)
+    monkeypatch.setattr("dashboard.uptime.fleet_figures.select_states", counted)
     fleet, now = FleetFigures(dashboard_db), datetime.now(UTC)
     found = await asyncio.gather(*(fleet.states(now - number * MINUTE / 100) for number in range(20)))
     assert len(computed) == 1
     assert len({id(each) for each in found}) == 1
-    await fleet.states(now + 2 * MINUTE)
+    await fleet.states(now + 3 * MINUTE)
     assert len(computed) == 2
     await note_import(dashboard_db)
-    await fleet.states(now + 2 * MINUTE)
+    await fleet.states(now + 3 * MINUTE)
     assert len(computed) == 3
+
+
+async def test_states_of_a_minute_ago_are_shown_while_newer_ones_are_computed(dashboard_db: asyncpg.Pool) -> None:
+    await load_fleet(dashboard_db, mixed(datetime.now(UTC)))
+    fleet, now = FleetFigures(dashboard_db), datetime.now(UTC)
+    first = await fleet.states(now)
+    assert await fleet.states(now + MINUTE) is first
+
+    async def renewed() -> bool:
+        return (await fleet.states(now + MINUTE)).at == now + MINUTE
+
+    assert await eventually(renewed)
+    assert (await fleet.states(now + 4 * MINUTE)).at == now + 4 * MINUTE
+
+
+async def test_an_application_knows_the_states_before_its_first_page(
+    dashboard_db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await load_fleet(dashboard_db, mixed(datetime.now(UTC)))
+    now = datetime.now(UTC)
+    fleet = FleetFigures(dashboard_db)
+    async with fleet.warm(now):
+
+        async def is_known() -> bool:
+            return fleet._states is not None
+
+        assert await eventually(is_known)
+        assert (await fleet.states(now + timedelta(seconds=5))).at == now
+    without_database = FleetFigures(dashboard_db)
+    async with without_database.warm(now):
+        pass  # an application may stop before they are known
 
 
 async def test_while_the_first_report_is_made_the_page_says_who_is_down(

@@ -27,19 +27,6 @@ from dashboard.uptime.queries.stores import POLL_COVERAGE
 DAY = timedelta(hours=24)
 
 
-async def select_states(db: Executor, now: datetime) -> dict[str, StoreState]:
-    """The state of every store, by its id in order."""
-    rows = await db.fetch(
-        """
-        SELECT store_id, state
-          FROM store_states(array(SELECT store_id FROM store), $1)
-         ORDER BY store_id
-        """,
-        now,
-    )
-    return {row["store_id"]: row["state"] for row in rows}
-
-
 async def select_measured_shares(
     db: Executor, report_id: UUID | None, period: Period, target: Decimal
 ) -> MeasuredShares:
