@@ -152,7 +152,8 @@ async def measure_page(context: Context, url: Secret) -> None:
         Row("uptime: page of the fleet, one client", pages[FLEET_PAGES[0]], PAGE_MILLISECONDS, "ms", note, "<= 1")
     )
     name = "uptime: page of the fleet, first of a process"
-    context.add_row(Row(name, first.p50, PAGE_MILLISECONDS, "ms", f"{STORES:,} stores", "<= 1"))
+    note = f"right after its start; {STORES:,} stores"  # while it computes the states, so the limit is not for it
+    context.add_row(Row(name, first.p50, PAGE_MILLISECONDS, "ms", note))
 
 
 async def measure_each(context: Context, base_url: str, paths: Sequence[str]) -> dict[str, float]:
