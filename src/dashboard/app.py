@@ -106,6 +106,7 @@ def create_app(config: Config, database_url: Secret) -> Application:
             jobs = schedule.jobs(without_jobs)
             async with (
                 application.serving(app, replace(without_jobs, jobs=jobs)),
+                without_jobs.fleet.warm(datetime.now(UTC)),
                 scheduler.running(pools.jobs, jobs),
             ):
                 yield

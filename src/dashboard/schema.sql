@@ -486,14 +486,14 @@ CREATE FUNCTION opening_instant(wall timestamp without time zone, zone text) RET
       ) AS passes
 $$;
 
-CREATE FUNCTION report_bands(of_report uuid, period text, coverage interval) RETURNS TABLE(store_id text, up double precision, open double precision, band text)
+CREATE FUNCTION report_bands(of_report uuid, period text) RETURNS TABLE(store_id text, up double precision, open double precision, band text)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT measured.store_id,
            measured.up,
            measured.open,
            CASE WHEN measured.open = 0 THEN 'not_open'
-                WHEN measured.is_unseen THEN 'no_data'
+                WHEN NOT measured.is_observed THEN 'no_data'
                 WHEN measured.up = measured.open THEN '100'
                 WHEN measured.up * 1000 >= measured.open * 999 THEN '99.9'
                 WHEN measured.up * 100 >= measured.open * 99 THEN '99'
@@ -505,14 +505,13 @@ CREATE FUNCTION report_bands(of_report uuid, period text, coverage interval) RET
         SELECT figures.store_id,
                round(date_part('epoch', times.up) * 1000000) AS up,
                round(date_part('epoch', times.up + times.down) * 1000000) AS open,
-               store.last_polled_at <= report.as_of - span.length - coverage AS is_unseen
+               coalesce(figures.observed_until > report.as_of - span.length, FALSE) AS is_observed
           FROM uptime_report AS report
          CROSS JOIN (
             SELECT CASE period WHEN 'hour' THEN INTERVAL '1 hour' WHEN 'day' THEN INTERVAL '24 hours'
                                ELSE INTERVAL '168 hours' END AS length
           ) AS span
           JOIN uptime_report_row AS figures ON figures.report_id = report.report_id
-          JOIN store ON store.store_id = figures.store_id
          CROSS JOIN LATERAL (
             SELECT CASE period WHEN 'hour' THEN figures.uptime_last_hour WHEN 'day' THEN figures.uptime_last_day
                                ELSE figures.uptime_last_week END AS up,
@@ -1102,7 +1101,10 @@ CREATE FUNCTION store_weeks(of_stores text[], as_of timestamp with time zone, co
           FROM store_status(of_stores, as_of - INTERVAL '168 hours', as_of, least(as_of, known)) AS each
     ), status AS MATERIALIZED (
         SELECT each.store_id, each.up, each.open - each.up AS down
-          FROM store_status(of_stores, as_of - INTERVAL '168 hours', known, known) AS each
+          FROM (
+            SELECT least(known, greatest(as_of, newest_poll(known)) + INTERVAL '48 hours') AS at OFFSET 0
+          ) AS ends
+         CROSS JOIN LATERAL store_status(of_stores, as_of - INTERVAL '168 hours', ends.at, ends.at) AS each
     ), incident AS MATERIALIZED (
         SELECT run.store_id,
                lower(run.parts) AS started_at,
@@ -1911,7 +1913,8 @@ CREATE TABLE uptime_report_row (
     uptime_last_week interval NOT NULL,
     downtime_last_hour interval NOT NULL,
     downtime_last_day interval NOT NULL,
-    downtime_last_week interval NOT NULL
+    downtime_last_week interval NOT NULL,
+    observed_until timestamp with time zone
 );
 
 CREATE TABLE used_signature (

@@ -65,9 +65,28 @@ async def test_filters_work_without_a_script(browser: Browser, url: str) -> None
     assert re.search(r"search=berlin.*target=99%2C5", page.url)
     await page.get_by_role("link", name="All stores").click()
     await expect(page.locator("[data-store]")).to_have_count(2)
-    await page.get_by_role("link", name="2 100%").click()
+    await page.get_by_role("link", name="2 stores: 100%").click()
     await expect(page).to_have_url(re.compile(r"target=99\.5&band=100$"))
     await expect(page.locator('.bands [aria-current="true"]')).to_contain_text("100%")
+
+
+@pytest.mark.parametrize("width", [1280, 820, 390])
+async def test_a_very_long_id_hides_no_figure_and_each_column_keeps_its_heading(
+    browser: Browser, url: str, dashboard_db: asyncpg.Pool, width: int
+) -> None:
+    now = datetime.now(UTC)
+    await load_fleet(dashboard_db, {"x" * 100: Store(hourly(now), timezone="America/Argentina/Buenos_Aires")})
+    page = await browser.new_page(viewport={"width": width, "height": 800})
+    await page.goto(f"{url}/board/stores")
+    await expect(page.locator("[data-store]")).to_have_count(1)
+    strip = await page.locator("[data-store] svg").bounding_box()
+    assert strip is not None
+    assert strip["x"] + strip["width"] <= width
+    if width > 704:  # on a phone the table is a list
+        headings = page.locator(".stores thead th:visible")
+        cells = page.locator("[data-store] > :visible")
+        assert await headings.count() == await cells.count()
+    await page.close()
 
 
 async def test_a_report_is_made_without_a_script(browser: Browser, url: str) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 from common.web.charts.number_text import count_text
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: float, noun: str) -> str:
     """Such as `1 day` or `1,500 days`. noun: in the singular, of those whose plural ends with an s."""
     return f"{count_text(number)} {noun if number == 1 else f'{noun}s'}"
 

@@ -28,6 +28,8 @@ LABELS = {
     "period": "Period",
     "target": "Target",
     "state": "Now",
+    "band": "Share of open time up",
+    "cursor": "Page",
     "theme": "Colours",
 }
 

@@ -201,6 +201,7 @@ CREATE TABLE uptime_report_row (
     downtime_last_hour interval NOT NULL,
     downtime_last_day interval NOT NULL,
     downtime_last_week interval NOT NULL,
+    observed_until timestamptz, -- the last moment of open time in the week that a poll covers; null: none does
     PRIMARY KEY (report_id, store_id)
 );
 

@@ -1,26 +1,36 @@
 """Figures of the whole fleet that are too dear for each request: computed once, and kept by each process.
 
 To know the states of all stores takes a look at the hours and the last poll of each; time alone changes a state when a
-store opens, closes or becomes stale. They are computed at most once a minute unless new data comes in. How the shares
-of a report are spread never changes.
+store opens, closes or becomes stale. States of the data before are never shown. Those that are only a minute old are,
+while newer ones are computed in the background. How the shares of a report are spread never changes.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
+import structlog
 
+from common.db.errors import describe_failure
 from dashboard.uptime.models.fleet import MeasuredShares, Period, Spread, StateCounts
 from dashboard.uptime.models.reports import Report
 from dashboard.uptime.models.stores import StoreState
 from dashboard.uptime.queries.imports import select_data_version
-from dashboard.uptime.queries.spread import select_measured_shares, select_states
+from dashboard.uptime.queries.spread import select_measured_shares
+from dashboard.uptime.queries.states import select_states
 
-MAX_AGE = timedelta(seconds=60)
+log = structlog.get_logger()
+
+FRESH = timedelta(seconds=30)
+"""States are computed again once they are older."""
+MAX_AGE = timedelta(minutes=2)
+"""Older states are not shown; a page that stays open asks each minute."""
 SPREADS_KEPT = 16
 """More than the periods and targets that people usually ask for."""
 
@@ -56,33 +66,59 @@ class FleetNow:
 
 
 class FleetFigures:
-    """The figures that one process keeps. Requests that come while states are computed wait for them."""
+    """The figures that one process keeps. Requests that come while some are computed wait for them."""
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self._db = db
-        self._now: FleetNow | None = None
-        self._computing = asyncio.Lock()
+        self._states: FleetNow | None = None
+        self._computing_states = asyncio.Lock()
+        self._renewing: asyncio.Task[FleetNow] | None = None
         self._shares: dict[tuple[str, Period, Decimal], MeasuredShares] = {}
+        self._computing_shares = asyncio.Lock()
 
     async def states(self, now: datetime) -> FleetNow:
-        """The states of all stores, at most MAX_AGE before `now`, of the newest data."""
-        async with self._computing:
-            version = await select_data_version(self._db)
-            kept = self._now
-            if kept is None or kept.version != version or not timedelta() <= now - kept.at <= MAX_AGE:
+        """The states of all stores, at most MAX_AGE from `now`, of the newest data."""
+        version = await select_data_version(self._db)
+        kept = self._states
+        if kept is None or not _is_of(kept, version, now, MAX_AGE):
+            return await self._compute_states(version, now)
+        if not _is_of(kept, version, now, FRESH) and self._renewing is None:
+            self._renewing = asyncio.create_task(self._compute_states(version, now))
+            self._renewing.add_done_callback(self._end_renewing)
+        return kept
+
+    async def _compute_states(self, version: int, now: datetime) -> FleetNow:
+        async with self._computing_states:
+            kept = self._states  # another request may have computed them meanwhile
+            if kept is None or not _is_of(kept, version, now, FRESH):
                 kept = FleetNow(now, version, await select_states(self._db, now))
-                self._now = kept
+                self._states = kept
             return kept
+
+    def _end_renewing(self, task: asyncio.Task[FleetNow]) -> None:
+        """Forget the renewal that is done; the next request that finds the states old begins another."""
+        self._renewing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("store_states_not_renewed", error=describe_failure(error))
+
+    @asynccontextmanager
+    async def warm(self, now: datetime) -> AsyncIterator[None]:
+        """Compute the states while the application starts, so that its first page need not wait for them."""
+        self._renewing = asyncio.create_task(self._first_states(now))
+        self._renewing.add_done_callback(self._end_renewing)
+        try:
+            yield
+        finally:
+            if self._renewing is not None:
+                self._renewing.cancel()
+                await asyncio.wait([self._renewing])
+
+    async def _first_states(self, now: datetime) -> FleetNow:
+        return await self._compute_states(await select_data_version(self._db), now)
 
     async def spread(self, report: Report | None, period: Period, target: Decimal, fleet: FleetNow) -> Spread:
         """How the shares of a report are spread; nothing is measured without one. fleet: the states beside it."""
-        key = (report.report_id if report else "", period, target)
-        shares = self._shares.get(key)
-        if shares is None:
-            shares = await select_measured_shares(self._db, UUID(report.report_id) if report else None, period, target)
-            while len(self._shares) >= SPREADS_KEPT:
-                del self._shares[next(iter(self._shares))]
-            self._shares[key] = shares
+        shares = await self._measured_shares(report.report_id if report else None, period, target)
         return Spread(
             period=period,
             target=target,
@@ -96,3 +132,24 @@ class FleetFigures:
             states=fleet.counts(),
             down_now=fleet.in_state("down"),
         )
+
+    async def _measured_shares(self, report_id: str | None, period: Period, target: Decimal) -> MeasuredShares:
+        key = (report_id or "", period, target)
+        if key not in self._shares:
+            async with self._computing_shares:
+                if key not in self._shares:
+                    made_of = UUID(report_id) if report_id else None
+                    shares = await select_measured_shares(self._db, made_of, period, target)
+                    while len(self._shares) >= SPREADS_KEPT:
+                        del self._shares[next(iter(self._shares))]
+                    self._shares[key] = shares
+                    return shares
+        return self._shares[key]
+
+
+def _is_of(states: FleetNow, version: int, now: datetime, max_age: timedelta) -> bool:
+    """Whether states are of this version of the data or a newer one, and at most `max_age` from `now`.
+
+    Those of no store are computed each time, which costs nothing.
+    """
+    return bool(states.states) and states.version >= version and abs(now - states.at) <= max_age

@@ -5,7 +5,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, RootModel, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    RootModel,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from common.limits import EARLIEST_STORE_DAY, LATEST_STORE_DAY, MAX_WINDOW_DAYS, require_sane_store_day
 from common.web.input_types import (
@@ -14,7 +23,6 @@ from common.web.input_types import (
     Input,
     Night,
     PageInput,
-    PageLimit,
     PageQuery,
     QueryInstant,
     QueryInteger,
@@ -210,6 +218,7 @@ class SpreadQuery(TableQuery):
 
 StoreSearch = Annotated[
     str,
+    AfterValidator(str.strip),
     Field(
         max_length=100,
         pattern=WITHOUT_NUL,
@@ -228,7 +237,7 @@ class FleetQuery(SpreadQuery, PageQuery):
         Field(description="Only stores of this band of `/stores/spread`, or with `missed` those that miss the target"),
     ] = None
     search: StoreSearch = ""
-    limit: PageLimit = 50
+    limit: Annotated[QueryInteger, Field(ge=1, le=200, description="Maximum number of stores in a page")] = 50
 
 
 def parse_percent(value: Any) -> Any:

@@ -14,7 +14,6 @@ from dashboard.board.page_views.morning import (
     jobs_shown,
     largest_moves,
     last_event_words,
-    share_text,
 )
 from dashboard.board.page_views.question import Question
 from dashboard.bookings.models.months_ahead import MonthAhead
@@ -100,12 +99,6 @@ def test_prices_are_ranked_by_how_much_they_moved_and_unknown_ones_left_out() ->
         ("+10%", "1.10", False),
         ("+1%", "1.01", False),
     ]
-
-
-def test_a_share_is_never_rounded_up_to_all() -> None:
-    assert share_text(0.99999) == "99.99%"
-    assert share_text(1.0) == "100.00%"
-    assert share_text(None) == "–"
 
 
 def job(name: str, outcome: Any, finished: datetime | None = NOW, **did: int | float) -> JobState:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from quart import Response
 
+from common.web.charts.number_text import share_text
 from common.web.resources import Application
 from dashboard.resources import resources_of
 from dashboard.uptime import service
 from dashboard.uptime.models.fleet import FleetPosition, FleetStore, WantedFleet
 from dashboard.uptime.models.stores import Incident, Window
-from dashboard.uptime.page_views.fleet_rows import share_text
 from dashboard.uptime.queries import reports, stores
 from dashboard.uptime.queries.spread import select_fleet_stores, select_measured_shares
 from tests.dashboard.uptime.fleet import Store, every_day, load
@@ -190,7 +190,7 @@ async def test_filters_and_search_find_the_same_stores_as_the_json(
     [address] = re.findall(r'<a href="(/stores/fleet[^"]+)">JSON</a>', text)
     assert {store["store_id"] for store in await figures(dashboard_app, address)} == expected
     if not expected:
-        assert "No store is like this" in text
+        assert "No store matches" in text
 
 
 @pytest.mark.parametrize(
@@ -404,8 +404,9 @@ async def test_a_store_s_week_and_last_incident_agree_with_the_rules_of_reports_
     assert report is not None
     wanted, start = WantedFleet(TARGET), FleetPosition(report_id)
     states = dict.fromkeys(scene.stores, "up")
-    found = await select_fleet_stores(dashboard_db, "week", wanted, start, 100, scene.now, states)  # type: ignore[arg-type]  # a state of each
+    found, left = await select_fleet_stores(dashboard_db, "week", wanted, start, 100, scene.now, states)  # type: ignore[arg-type]  # a state of each
     assert {store.store_id for store, _ in found} == set(scene.stores)
+    assert left == len(found)
     shares = await select_measured_shares(dashboard_db, report_id, "week", TARGET)
     assert sum(band.stores for band in shares.bands) == (report.stores or 0)
     for store, _ in found:

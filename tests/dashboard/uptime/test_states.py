@@ -6,6 +6,7 @@ import asyncpg
 from hypothesis import given
 
 from dashboard.uptime.corrections import Change, delete_polls, replace_closures
+from dashboard.uptime.fleet_figures import FleetNow
 from dashboard.uptime.models.stores import StoredClosure
 from dashboard.uptime.queries.alerts import (
     Look,
@@ -14,7 +15,7 @@ from dashboard.uptime.queries.alerts import (
     select_silent_collector,
     select_stores_down,
 )
-from dashboard.uptime.queries.states import select_state_counts, select_store_now, select_stores_in_state
+from dashboard.uptime.queries.states import select_states, select_store_now
 from tests.dashboard.uptime.fleet import Store, clock, every_day, load, utc
 from tests.dashboard.uptime.reference import cut, known_at, stretches_of, total
 from tests.dashboard.uptime.test_law import Scene, relaxed, scenes
@@ -74,9 +75,10 @@ async def test_the_fleet_is_counted_by_state(dashboard_db: asyncpg.Pool) -> None
             "later": Store([(NOON + HOUR, True)], timezone="UTC"),
         },
     )
-    counts = await select_state_counts(dashboard_db, NOON)
+    fleet = FleetNow(NOON, 1, await select_states(dashboard_db, NOON))
+    counts = fleet.counts()
     assert (counts.up, counts.down, counts.closed, counts.stale, counts.never_polled) == (2, 1, 2, 1, 2)
-    assert await select_stores_in_state(dashboard_db, "closed", NOON) == ["closed", "holiday"]
+    assert fleet.in_state("closed") == ["closed", "holiday"]
     holiday = await select_store_now(dashboard_db, "holiday", NOON, None)
     assert holiday is not None
     assert (holiday.since, holiday.closed_because) == (utc("2023-01-25 00:00"), "")

@@ -1,5 +1,7 @@
 """Numbers as the pages write them."""
 
+from decimal import ROUND_FLOOR, Decimal
+
 UNKNOWN = "–"
 
 
@@ -15,6 +17,13 @@ def signed_text(value: float | None) -> str:
     """A difference: `+3`, `−3`, `0`, and a dash where it is unknown."""
     text = count_text(value)
     return f"+{text}" if value is not None and value > 0 and text != "0" else text
+
+
+def share_text(share: float | None) -> str:
+    """A share of 0 to 1, such as `99.87%`, rounded down so that only all of it is 100; a dash where it is unknown."""
+    if share is None:
+        return UNKNOWN
+    return f"{(Decimal(repr(share)) * 100).quantize(Decimal('0.01'), ROUND_FLOOR)}%"
 
 
 def range_text(low: float | None, high: float | None) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from common.jobs.lease import JobState
-from common.web.charts.number_text import UNKNOWN, count_text, signed_text
+from common.web.charts.number_text import count_text, signed_text
 from common.web.words import counted
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, short_night, was_or_were
@@ -78,13 +77,6 @@ def largest_moves(moves: Iterable[PriceMove]) -> list[Move]:
         Move(each.product_id, each.name, price_text(each.price), f"{signed_text(round(percent, 1))}%", percent < 0)
         for percent, each in moved[:MOVES_SHOWN]
     ]
-
-
-def share_text(share: float | None) -> str:
-    """A share of uptime such as `99.87%`, rounded down so that only all of it is 100; a dash where it is unknown."""
-    if share is None:
-        return UNKNOWN
-    return f"{(Decimal(repr(share)) * 100).quantize(Decimal('0.01'), ROUND_FLOOR)}%"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from quart.typing import ResponseReturnValue
 from quart_schema import hide
 
 from common.config import shown_url
+from common.web.charts.number_text import share_text
 from common.web.html import html_page
 from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.query_string import validate_querystring
@@ -26,7 +27,6 @@ from dashboard.board.page_views.morning import (
     headline,
     largest_moves,
     last_event_words,
-    share_text,
 )
 from dashboard.board.page_views.question import Question
 from dashboard.board.parts import FailedPart, read_part, value_or_none

@@ -2,9 +2,9 @@
 -- What the lists of the fleet show: the band of each store in a report, and the week of some stores.
 
 -- The stores of a report with their uptime and open time in a period, in whole microseconds, which these numbers hold
--- exactly, and the band of their share. A store without a poll that covers any part of the period is of the band
--- no_data: its share would be carried from before.
-CREATE OR REPLACE FUNCTION report_bands(of_report uuid, period text, coverage interval)
+-- exactly, and the band of their share. A store that no poll covers in any of its open time in the period is of the
+-- band no_data: its share would be carried from before. All of it is of the report alone, so that it never changes.
+CREATE OR REPLACE FUNCTION report_bands(of_report uuid, period text)
 RETURNS TABLE (store_id text, up float8, open float8, band text)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -12,7 +12,7 @@ AS $$
            measured.up,
            measured.open,
            CASE WHEN measured.open = 0 THEN 'not_open'
-                WHEN measured.is_unseen THEN 'no_data'
+                WHEN NOT measured.is_observed THEN 'no_data'
                 WHEN measured.up = measured.open THEN '100'
                 WHEN measured.up * 1000 >= measured.open * 999 THEN '99.9'
                 WHEN measured.up * 100 >= measured.open * 99 THEN '99'
@@ -24,14 +24,13 @@ AS $$
         SELECT figures.store_id,
                round(date_part('epoch', times.up) * 1000000) AS up,
                round(date_part('epoch', times.up + times.down) * 1000000) AS open,
-               store.last_polled_at <= report.as_of - span.length - coverage AS is_unseen
+               coalesce(figures.observed_until > report.as_of - span.length, FALSE) AS is_observed
           FROM uptime_report AS report
          CROSS JOIN (
             SELECT CASE period WHEN 'hour' THEN INTERVAL '1 hour' WHEN 'day' THEN INTERVAL '24 hours'
                                ELSE INTERVAL '168 hours' END AS length
           ) AS span
           JOIN uptime_report_row AS figures ON figures.report_id = report.report_id
-          JOIN store ON store.store_id = figures.store_id
          CROSS JOIN LATERAL (
             SELECT CASE period WHEN 'hour' THEN figures.uptime_last_hour WHEN 'day' THEN figures.uptime_last_day
                                ELSE figures.uptime_last_week END AS up,
@@ -44,8 +43,9 @@ $$;
 
 -- The week of stores up to `as_of`, by the rules of a report as of it, as parts of 24 hours, oldest first, in seconds:
 -- open time, the part in which the store was up, the part that a poll covers. hour_open, hour_up, hour_observed: those
--- of the last hour. The last incident is that of the same time and up to `known`, with its open time; it is cut if it
--- may have begun before the week, and ongoing if the store was not up since.
+-- of the last hour. The last incident is that of the same time and up to `known`, but not later than 48 hours after the
+-- newest poll of the fleet, since nobody knows anything of the time after it; with its open time. It is cut if it may
+-- have begun before the week, and ongoing if the store was not up since.
 CREATE OR REPLACE FUNCTION store_weeks(of_stores text [], as_of timestamptz, coverage interval, known timestamptz)
 RETURNS TABLE (
     store_id text, open float8 [], up float8 [], observed float8 [], hour_open float8, hour_up float8,
@@ -62,7 +62,10 @@ AS $$
           FROM store_status(of_stores, as_of - INTERVAL '168 hours', as_of, least(as_of, known)) AS each
     ), status AS MATERIALIZED (
         SELECT each.store_id, each.up, each.open - each.up AS down
-          FROM store_status(of_stores, as_of - INTERVAL '168 hours', known, known) AS each
+          FROM (
+            SELECT least(known, greatest(as_of, newest_poll(known)) + INTERVAL '48 hours') AS at OFFSET 0
+          ) AS ends
+         CROSS JOIN LATERAL store_status(of_stores, as_of - INTERVAL '168 hours', ends.at, ends.at) AS each
     ), incident AS MATERIALIZED (
         SELECT run.store_id,
                lower(run.parts) AS started_at,

@@ -163,8 +163,8 @@ BANDS: Mapping[Band, tuple[float, float] | None] = {
 class BandCount(msgspec.Struct, frozen=True):
     """How many stores have a share of uptime in `[from, to)`; in the band `100` it is 1.
 
-    The stores of `not_open` were not open in the period. Those of `no_data` were not polled in it: nothing is known of
-    them, although lists carry their last status on.
+    The stores of `not_open` were not open in the period. Those of `no_data` were, but none of that time is within 90
+    minutes after a poll: nothing is known of them, although other lists carry their last status on.
     """
 
     band: Band
@@ -199,7 +199,7 @@ class Spread(msgspec.Struct, frozen=True):
     as_of: datetime | None
     """The end of the period: the newest poll; null without any."""
     measured: int
-    """Number of stores with a share: they were open, and polled, in the period."""
+    """Number of stores with a share: they were open, and observed, in the period."""
     breaches: int
     """Those of them that were up for less than the target share."""
     p5: float | None
@@ -228,14 +228,17 @@ class FleetDay(msgspec.Struct, frozen=True):
 
 
 class LastIncident(msgspec.Struct, frozen=True):
-    """The last incident of a store within the week."""
+    """The last incident of a store in the week before the newest poll and up to now.
+
+    Its downtime ends 48 hours after the newest poll of all stores, since nothing is known of the time after it.
+    """
 
     start: datetime
     """When it began; the start of the week if it may have begun before."""
     end: datetime | None
     """When its downtime ended; null while it is ongoing."""
     downtime_seconds: float
-    """Open time in it, within the week."""
+    """Open time in it, from the start of the week on."""
     began_before: bool
     """Whether it may have begun before the week."""
 
@@ -243,7 +246,7 @@ class LastIncident(msgspec.Struct, frozen=True):
 class FleetStore(msgspec.Struct, frozen=True):
     """A store as the page of the fleet shows it. Its share of uptime is that of its days, or of the last hour.
 
-    The figures are null for a store without a poll in the period, since nothing is known of it.
+    The figures are null for a store that nobody observed in the period, since nothing is known of it.
     """
 
     store_id: str
@@ -263,7 +266,7 @@ class FleetStore(msgspec.Struct, frozen=True):
     observed_seconds: float | None
     """Open time in the period within 90 minutes after a poll."""
     uptime_share: float | None
-    """uptime_seconds / (uptime_seconds + downtime_seconds); null if the store was not open."""
+    """uptime_seconds / (uptime_seconds + downtime_seconds); null if the store was not open, or nobody observed it."""
     band: Band | None
     """The band of its share in the report by which the list is ordered; null for a store that is not in it."""
     misses_target: bool

@@ -6,13 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from common.web.charts.marks import Drawing
-from common.web.charts.number_text import count_text
+from common.web.charts.number_text import count_text, share_text
 from common.web.charts.small import upright_bar
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import BANDS, Band, Gap, Period, Spread
 from dashboard.uptime.models.stores import StoreState
 from dashboard.uptime.page_views.fleet_question import BAND_LABELS, FleetQuestion
-from dashboard.uptime.page_views.fleet_rows import share_text
 
 GAPS_SHOWN = 3
 STORES_SHOWN = 50
@@ -43,16 +42,21 @@ class Part:
     address: str = ""
 
 
-def headline(spread: Spread, question: FleetQuestion, now: datetime) -> list[Part]:
-    """The sentence at the top: what is down now, what missed the target, and how the fleet did."""
+def headline(spread: Spread, question: FleetQuestion, now: datetime, *, is_silent: bool = False) -> list[Part]:
+    """The sentence at the top: what is down now, what missed the target, and how the fleet did; empty without stores.
+
+    is_silent: whether nobody polls the stores at the moment.
+    """
+    if not spread.states.total:
+        return []
     everywhere = question.unfiltered()
-    parts = [*_now_parts(spread, everywhere)]
+    parts = [*_now_parts(spread, everywhere, is_silent=is_silent)]
     if spread.as_of is not None:
         parts += _period_parts(spread, everywhere, now)
     return parts
 
 
-def _now_parts(spread: Spread, everywhere: FleetQuestion) -> Iterable[Part]:
+def _now_parts(spread: Spread, everywhere: FleetQuestion, *, is_silent: bool) -> Iterable[Part]:
     states = spread.states
     total, unknown = states.total, states.unknown
     if total == unknown:
@@ -61,10 +65,19 @@ def _now_parts(spread: Spread, everywhere: FleetQuestion) -> Iterable[Part]:
         return
     down = replace(everywhere, state="down").page()
     if total == 1:
-        word = "down" if states.down else "closed" if states.closed else "up"
-        yield Part(f"The only store is {word} now.")
+        if states.closed:
+            yield Part("The only store is closed now.")
+        else:
+            word = "down" if states.down else "up"
+            yield Part(
+                f"The only store was {word} at its last poll." if is_silent else f"The only store is {word} now."
+            )
         return
-    of_all = f" of {count_text(total)} stores {'is' if states.down in (0, 1) else 'are'} down now"
+    if is_silent:
+        verb, when = "was" if states.down in (0, 1) else "were", "at the last poll"
+    else:
+        verb, when = "is" if states.down in (0, 1) else "are", "now"
+    of_all = f" of {count_text(total)} stores {verb} down {when}"
     yield Part("None" if states.down == 0 else count_text(states.down), down if states.down else "")
     if unknown:
         yield Part(f"{of_all}, and nothing is known of ")
@@ -84,10 +97,12 @@ def _period_parts(spread: Spread, everywhere: FleetQuestion, now: datetime) -> I
         yield Part(f" No store was open and polled {when}.")
         return
     if spread.measured == 1:
+        share = share_text(spread.p50)
+        missed = f", which misses {everywhere.percent}%" if spread.breaches else ""
         yield Part(
-            f" It was up {share_text(spread.p50)} of its open time {when}."
+            f" It was up {share} of its open time {when}{missed}."
             if spread.states.total == 1
-            else f" One store was open and polled {when}, and up {share_text(spread.p50)} of that time."
+            else f" One store was open and polled {when}, and was up {share} of that time{missed}."
         )
         return
     yield Part(" ")
@@ -136,14 +151,20 @@ class BandLink:
 
 
 def band_links(spread: Spread, question: FleetQuestion) -> list[BandLink]:
-    """The histogram, worst first; a band that misses the target has another colour."""
+    """The histogram of all stores, worst first; a band that misses the target has another colour.
+
+    Each column leads to as many stores as it shows, so without the other filters; the chosen one leads back.
+    """
+    everywhere = question.unfiltered()
     most = max((band.stores for band in spread.bands), default=0)
     return [
         BandLink(
             BAND_LABELS[band.band],
             band.stores,
             upright_bar(_band_style(band.band, spread.target), band.stores, most),
-            replace(question, band=None if question.band == band.band else band.band).page(),
+            replace(question, band=None).page()
+            if question.band == band.band
+            else replace(everywhere, band=band.band).page(),
             question.band == band.band,
         )
         for band in spread.bands
@@ -163,10 +184,14 @@ def newest_words(as_of: datetime, at: datetime, now: datetime) -> str:
     return f"Figures up to the newest poll, {time_text(as_of, now)}; states at {at:%H:%M} UTC."
 
 
-def shown_words(number: int, known: int, question: FleetQuestion) -> str:
-    """How many stores the first page has. known: how many there are in the state that is asked for."""
-    if number < STORES_SHOWN:
+def shown_words(shown: int, left: int, *, is_first: bool) -> str:
+    """How many stores the page has. left: how many there are from its first one on."""
+    if shown == 0:
         return ""
-    if question.band or question.search:
-        return f"The worst {number} of them."
-    return f"The worst {number} of {count_text(known)}." if known > number else ""
+    if left > shown:
+        return (
+            f"The worst {shown} of {count_text(left)}." if is_first else f"{shown} of {count_text(left)} that follow."
+        )
+    if is_first:
+        return "1 store." if shown == 1 else f"{shown} stores."
+    return "The last store." if shown == 1 else f"The last {shown} stores."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from urllib.parse import quote, urlencode
 
-from dashboard.uptime.fleet_page import FLEET_PAGE
+from dashboard.uptime.fleet_list import FLEET_PAGE
 from dashboard.uptime.inputs import FleetPageQuery
 from dashboard.uptime.models.fleet import Band, Period, WantedBand
 from dashboard.uptime.models.stores import StoreState
@@ -41,7 +41,7 @@ class FleetQuestion:
 
     @classmethod
     def of(cls, query: FleetPageQuery) -> "FleetQuestion":
-        return cls(query.period, query.target, query.state, query.band, query.search.strip())
+        return cls(query.period, query.target, query.state, query.band, query.search)
 
     @property
     def percent(self) -> str:

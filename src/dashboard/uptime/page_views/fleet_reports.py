@@ -1,6 +1,6 @@
 """The reports and imports below the fleet, from their rows. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -61,11 +61,21 @@ def report_line(report: Report, now: datetime) -> ReportLine:
 FORMS = ("csv", "xlsx", "json")
 
 
+KINDS: Mapping[str, str] = {
+    "status": "polls",
+    "business-hours": "business hours",
+    "timezones": "time zones",
+    "closures": "closures by hand",
+    "group": "group by hand",
+    "deleted-polls": "polls deleted by hand",
+}
+"""What each kind of import is called."""
+
+
 @dataclass(frozen=True)
 class ImportLine:
-    """An import, or a change by hand; rejected: how many lines were refused, in words, empty for none."""
+    """An import, or a change by hand. rows: what it did, in words; rejected: how many lines were refused, if any."""
 
-    import_id: int
     at: datetime
     kind: str
     source: str
@@ -77,13 +87,24 @@ class ImportLine:
 def import_lines(found: Sequence[Import]) -> list[ImportLine]:
     return [
         ImportLine(
-            each.import_id,
             each.finished_at,
-            each.kind,
+            KINDS.get(each.kind, each.kind),
             each.source,
             each.made_by,
-            f"{count_text(each.new)} new of {count_text(each.rows)}",
+            _rows_words(each),
             f"{count_text(each.rejected_total)} rejected" if each.rejected_total else "",
         )
         for each in found
     ]
+
+
+def _rows_words(each: Import) -> str:
+    match each.kind:
+        case "closures":
+            return "none left" if each.new == 0 else f"{count_text(each.new)} now"
+        case "group":
+            return ", ".join(each.notices)
+        case "deleted-polls":
+            return f"{count_text(each.new)} deleted"
+        case _:
+            return f"{count_text(each.new)} new of {count_text(each.rows)}"

@@ -1,12 +1,11 @@
 """The rows of the table of the fleet: what is known of each store, and what is not. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
 
 from common.web.charts.marks import SmallChart
-from common.web.charts.number_text import UNKNOWN
+from common.web.charts.number_text import UNKNOWN, share_text
 from common.web.charts.small_strip import DayPart, small_strip
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import FleetDay, FleetStore, LastIncident
@@ -31,13 +30,6 @@ STATE_STYLES: Mapping[StoreState, str] = {
     "stale": "",
     "never_polled": "soft",
 }
-
-
-def share_text(share: float | None) -> str:
-    """A share such as `99.87%`, rounded down, so that only all of it is 100%; a dash where it is unknown."""
-    if share is None:
-        return UNKNOWN
-    return f"{(Decimal(repr(share)) * 100).quantize(Decimal('0.01'), ROUND_FLOOR)}%"
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ def share_note(store: FleetStore) -> str:
     if store.state == "never_polled" or store.band is None:
         return "" if store.state == "never_polled" else "not counted yet"
     if store.uptime_share is None:
-        return "no poll" if store.band == "no_data" else "not open"
+        return "no data" if store.band == "no_data" else "not open"
     opened = (store.uptime_seconds or 0) + (store.downtime_seconds or 0)
     observed = (store.observed_seconds or 0) / opened if opened else 0
     return "" if observed >= WELL_OBSERVED else f"{int(observed * 100)}% observed"
@@ -122,7 +114,9 @@ def incident_words(store: FleetStore, now: datetime) -> str:
     if not any(day.observed_seconds for day in store.days):
         return UNKNOWN
     if incident is None:
-        return "none in 7 days"
+        return (
+            "none in 7 days" if all(day.observed_seconds or not day.open_seconds for day in store.days) else "none seen"
+        )
     if incident.end is None and store.state == "stale":
         return "down at its last poll"
     if incident.end is None and store.state == "down":
@@ -135,13 +129,22 @@ def incident_words(store: FleetStore, now: datetime) -> str:
 
 def week_strip(store: FleetStore) -> SmallChart:
     """The seven days of a store, whose sum is its share of the week."""
-    down = sum(day.open_seconds - day.up_seconds for day in store.days if day.observed_seconds > 0)
-    bad = sum(day.open_seconds > day.up_seconds and day.observed_seconds > 0 for day in store.days)
-    unknown = sum(day.open_seconds > 0 and not day.observed_seconds for day in store.days)
-    finding = f"Down {duration_words(down)} on {bad} of 7 days." if bad else "Not down on any day observed."
-    if unknown:
-        finding += f" No data on {unknown}."
-    return small_strip([_day_part(day) for day in store.days], f"{store.store_id}, 7 days", finding)
+    return small_strip([_day_part(day) for day in store.days], f"{store.store_id}, 7 days", _finding(store.days))
+
+
+def _finding(days: Sequence[FleetDay]) -> str:
+    """What the strip shows, in a sentence or two."""
+    opened = [day for day in days if day.open_seconds > 0]
+    observed = [day for day in opened if day.observed_seconds > 0]
+    bad = [day for day in observed if day.up_seconds < day.open_seconds]
+    if not opened:
+        return "Closed."
+    if not observed:
+        return "No data."
+    lost = duration_words(sum(day.open_seconds - day.up_seconds for day in bad))
+    finding = f"Down {lost} on {len(bad)} of {len(days)} days." if bad else "Never down."
+    unknown = len(opened) - len(observed)
+    return f"{finding} No data on {unknown} of {len(days)}." if unknown else finding
 
 
 def _day_part(day: FleetDay) -> DayPart:

@@ -7,6 +7,7 @@ from uuid import UUID
 from common.db.locks import UPTIME_REPORT_LOCK
 from common.db.pool import Connection, Executor
 from dashboard.uptime.models.reports import ALL_STORES, ChosenStores, Report
+from dashboard.uptime.queries.stores import POLL_COVERAGE
 
 MAX_RUNNING_PROGRESS = 0.99
 """A report whose stores are all done is not complete before its transaction has ended."""
@@ -200,15 +201,28 @@ async def insert_report_rows(
         INSERT INTO uptime_report_row (
             report_id, store_id,
             uptime_last_hour, uptime_last_day, uptime_last_week,
-            downtime_last_hour, downtime_last_day, downtime_last_week
+            downtime_last_hour, downtime_last_day, downtime_last_week,
+            observed_until
         )
         SELECT $1, status.store_id,
                up.last_hour, up.last_day, up.last_week,
-               open.last_hour - up.last_hour, open.last_day - up.last_day, open.last_week - up.last_week
+               open.last_hour - up.last_hour, open.last_day - up.last_day, open.last_week - up.last_week,
+               (
+                   SELECT upper(status.open * tstzmultirange(covered))
+                     FROM store_poll AS poll
+                    CROSS JOIN LATERAL tstzrange(poll.polled_at, poll.polled_at + since.coverage) AS covered
+                    WHERE poll.store_id = status.store_id
+                      AND poll.polled_at > since.week - since.coverage
+                      AND poll.polled_at <= $3
+                      AND status.open && covered
+                    ORDER BY poll.polled_at DESC
+                    LIMIT 1
+               )
           FROM (
             SELECT $2::timestamptz - INTERVAL '1 hour' AS hour,
                    $2::timestamptz - INTERVAL '24 hours' AS day,
-                   $2::timestamptz - INTERVAL '168 hours' AS week
+                   $2::timestamptz - INTERVAL '168 hours' AS week,
+                   $5::interval AS coverage
           ) AS since
          CROSS JOIN LATERAL store_status($4, since.week, $2, $3) AS status
          CROSS JOIN LATERAL ({window_lengths("status.open")}) AS open
@@ -219,6 +233,7 @@ async def insert_report_rows(
         as_of,
         known,
         stores,
+        POLL_COVERAGE,
     )
 
 

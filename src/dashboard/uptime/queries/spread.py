@@ -27,19 +27,6 @@ from dashboard.uptime.queries.stores import POLL_COVERAGE
 DAY = timedelta(hours=24)
 
 
-async def select_states(db: Executor, now: datetime) -> dict[str, StoreState]:
-    """The state of every store, by its id in order."""
-    rows = await db.fetch(
-        """
-        SELECT store_id, state
-          FROM store_states(array(SELECT store_id FROM store), $1)
-         ORDER BY store_id
-        """,
-        now,
-    )
-    return {row["store_id"]: row["state"] for row in rows}
-
-
 async def select_measured_shares(
     db: Executor, report_id: UUID | None, period: Period, target: Decimal
 ) -> MeasuredShares:
@@ -48,17 +35,16 @@ async def select_measured_shares(
         """
         WITH measured AS MATERIALIZED (
             SELECT band, up, open, CASE WHEN band <> 'no_data' THEN up / nullif(open, 0) END AS share
-              FROM report_bands($1, $2, $3)
+              FROM report_bands($1, $2)
         )
         SELECT count(share) AS measured,
-               count(share) FILTER (WHERE up::numeric < open::numeric * $4::numeric) AS breaches,
+               count(share) FILTER (WHERE up::numeric < open::numeric * $3::numeric) AS breaches,
                percentile_cont(ARRAY[0.05, 0.5]) WITHIN GROUP (ORDER BY share) AS quantiles,
                array(SELECT (band, count(*)) FROM measured GROUP BY band) AS bands
           FROM measured
         """,
         report_id,
         period,
-        POLL_COVERAGE,
         target,
     )
     assert row is not None
@@ -79,17 +65,19 @@ async def select_fleet_stores(
     limit: int,
     now: datetime,
     states: Mapping[str, StoreState],
-) -> list[tuple[FleetStore, FleetPosition]]:
-    """A page of the fleet, each store with its position: least share first, then most downtime, then id.
+) -> tuple[list[tuple[FleetStore, FleetPosition]], int]:
+    """A page of the fleet, each store with its position, and how many stores there are from its first one on.
 
-    Stores without a share follow: those without a poll in the period, those that were not open, and last those that
-    are not in the report. The share and the days of a store are of one computation, which reads the polls of the page
-    alone.
+    The least share is first, then the most downtime, then by id.
+
+    Stores without a share follow: those that nobody observed in the period, those that were not open, and last those
+    that are not in the report. The share and the days of a store are of one computation, which reads the polls of the
+    page alone.
     """
     rows = await db.fetch(
         """
         WITH measured AS MATERIALIZED ( -- joined as a whole, whatever the filters let the planner expect
-            SELECT * FROM report_bands($1, $2, $3)
+            SELECT * FROM report_bands($1, $2)
         ), ranked AS (
             SELECT store.store_id,
                    measured.band,
@@ -100,16 +88,17 @@ async def select_fleet_stores(
                         WHEN measured.band = 'no_data' THEN 2
                         ELSE measured.up / measured.open
                    END AS rank,
-                   coalesce(measured.open - measured.up, 0) AS downtime
+                   CASE WHEN measured.band NOT IN ('no_data', 'not_open') THEN measured.open - measured.up ELSE 0
+                   END AS downtime
               FROM store
               LEFT JOIN measured ON measured.store_id = store.store_id
              WHERE ($6::text[] IS NULL OR store.store_id = ANY($6))
                AND ($7::text IS NULL
-                    OR strpos(lower(store.store_id), lower($7)) > 0
-                    OR strpos(lower(zone_of(store.timezone)), lower($7)) > 0
-                    OR strpos(lower(store.store_group), lower($7)) > 0)
+                    OR strpos(lower(store.store_id COLLATE pg_c_utf8), lower($7 COLLATE pg_c_utf8)) > 0
+                    OR strpos(lower(zone_of(store.timezone) COLLATE pg_c_utf8), lower($7 COLLATE pg_c_utf8)) > 0
+                    OR strpos(lower(store.store_group COLLATE pg_c_utf8), lower($7 COLLATE pg_c_utf8)) > 0)
         ), page AS MATERIALIZED (
-            SELECT *
+            SELECT *, count(*) OVER () AS left_over
               FROM ranked
              WHERE CASE WHEN $5::text IS NULL THEN TRUE
                         WHEN $5 = 'missed' THEN rank <= 1 AND up::numeric < open::numeric * $4::numeric
@@ -123,6 +112,7 @@ async def select_fleet_stores(
                page.band,
                page.rank,
                page.downtime,
+               page.left_over,
                page.rank <= 1 AND page.up::numeric < page.open::numeric * $4::numeric AS misses_target,
                zone_of(store.timezone) AS timezone, store.store_group, weeks.*,
                CASE WHEN store.last_polled_at <= $12 THEN store.last_polled_at
@@ -133,7 +123,11 @@ async def select_fleet_stores(
           JOIN store ON store.store_id = page.store_id
           LEFT JOIN uptime_report AS report ON report.report_id = $1
           LEFT JOIN store_weeks(
-                 array(SELECT store_id FROM page),
+                 array(
+                     SELECT page.store_id
+                       FROM page
+                       JOIN uptime_report AS report ON report.report_id = $1 AND report.as_of IS NOT NULL
+                 ),
                  (SELECT as_of FROM uptime_report WHERE report_id = $1),
                  $3,
                  $12
@@ -157,10 +151,11 @@ async def select_fleet_stores(
         limit,
         now,
     )
-    return [
+    found = [
         (_store(row, period, states), FleetPosition(start.report_id, row["rank"], row["downtime"], row["store_id"]))
         for row in rows
     ]
+    return found, rows[0]["left_over"] if rows else 0
 
 
 def _store(row: Any, period: Period, states: Mapping[str, StoreState]) -> FleetStore:

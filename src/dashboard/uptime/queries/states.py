@@ -3,23 +3,21 @@
 from datetime import date, datetime
 
 from common.db.pool import Executor
-from dashboard.uptime.models.fleet import StateCounts, StoreUptime
+from dashboard.uptime.models.fleet import StoreUptime
 from dashboard.uptime.models.stores import HoursRow, Incident, LastPoll, StoreNow, StoreState
 
 
-async def select_stores_in_state(db: Executor, state: StoreState, now: datetime) -> list[str]:
-    """The ids of the stores that are in a state, in order."""
+async def select_states(db: Executor, now: datetime) -> dict[str, StoreState]:
+    """The state of every store, by its id in order."""
     rows = await db.fetch(
         """
-        SELECT store_id
-          FROM store_states(array(SELECT store_id FROM store), $2)
-         WHERE state = $1
+        SELECT store_id, state
+          FROM store_states(array(SELECT store_id FROM store), $1)
          ORDER BY store_id
         """,
-        state,
         now,
     )
-    return [row["store_id"] for row in rows]
+    return {row["store_id"]: row["state"] for row in rows}
 
 
 async def select_never_polled(db: Executor, after: str | None, limit: int, now: datetime) -> list[StoreUptime]:
@@ -37,24 +35,6 @@ async def select_never_polled(db: Executor, after: str | None, limit: int, now: 
         now,
     )
     return [StoreUptime(row["store_id"], row["timezone"], None, None, None, "never_polled") for row in rows]
-
-
-async def select_state_counts(db: Executor, now: datetime) -> StateCounts:
-    """How many stores are in each state."""
-    row = await db.fetchrow(
-        """
-        SELECT $1::timestamptz AS at,
-               count(*) FILTER (WHERE state = 'up') AS up,
-               count(*) FILTER (WHERE state = 'down') AS down,
-               count(*) FILTER (WHERE state = 'closed') AS closed,
-               count(*) FILTER (WHERE state = 'stale') AS stale,
-               count(*) FILTER (WHERE state = 'never_polled') AS never_polled
-          FROM store_states(array(SELECT store_id FROM store), $1)
-        """,
-        now,
-    )
-    assert row is not None
-    return StateCounts(**row)
 
 
 async def select_store_now(db: Executor, store_id: str, now: datetime, incident: Incident | None) -> StoreNow | None:

@@ -18,7 +18,7 @@ from common.web.resources import pool
 from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.resources import resources
-from dashboard.uptime.fleet_page import FLEET_PAGE
+from dashboard.uptime.fleet_list import FLEET_PAGE
 from dashboard.uptime.inputs import BreachesQuery, SpanQuery, StoresQuery, TargetQuery
 from dashboard.uptime.models.fleet import DaySpan, SlaSummary, StateCounts, StoreUptime, WantedStores
 from dashboard.uptime.queries import days, fleet, reports, states
@@ -74,9 +74,9 @@ def requested_days(query: SpanQuery) -> DaySpan | None:
 @validate_querystring(TableQuery)
 @document_response(StateCounts)
 async def get_state_counts(query_args: TableQuery) -> Response:
-    """How many stores are up, down, closed, stale or were never polled now."""
-    counts = await states.select_state_counts(pool(), datetime.now(UTC))
-    return json_response(counts, 200, {"Link": page_link(FLEET_PAGE)})
+    """How many stores are up, down, closed, stale or were never polled now, or up to two minutes ago, as `at` says."""
+    now = await resources().fleet.states(datetime.now(UTC))
+    return json_response(now.counts(), 200, {"Link": page_link(FLEET_PAGE)})
 
 
 @blueprint.get("/stores")
@@ -93,7 +93,7 @@ async def list_stores(query_args: StoresQuery) -> Response:
         return await page_of_never_polled(query_args)
     among = None
     if query_args.state is not None:
-        among = await states.select_stores_in_state(pool(), query_args.state, datetime.now(UTC))
+        among = (await resources().fleet.states(datetime.now(UTC))).in_state(query_args.state)
     return await page_of_stores(WantedStores(query_args.order, None, among), query_args)
 
 

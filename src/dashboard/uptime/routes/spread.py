@@ -13,7 +13,7 @@ from common.web.resources import pool
 from common.web.responses import json_response, page_link
 from common.web.table_response import table
 from dashboard.resources import resources
-from dashboard.uptime.fleet_page import FLEET_LIST, FLEET_PAGE, SPREAD_LIST, read_fleet_stores
+from dashboard.uptime.fleet_list import FLEET_LIST, FLEET_PAGE, SPREAD_LIST, read_fleet_stores
 from dashboard.uptime.inputs import FleetQuery, SpreadQuery
 from dashboard.uptime.models.fleet import BandCount, FleetPosition, FleetStore, Spread, WantedFleet
 
@@ -80,7 +80,7 @@ FLEET_STORE = {
 async def get_spread(query_args: SpreadQuery) -> Response:
     """How the stores' shares of uptime are spread in the last hour, day or week, and which stores are down now.
 
-    A store that was not polled in the period has no share here: nothing is known of it.
+    A store that nobody observed in the period has no share here: nothing is known of it.
     """
     now = datetime.now(UTC)
     report = await resources().report_runner.newest(now)

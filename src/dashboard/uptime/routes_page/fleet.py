@@ -13,15 +13,15 @@ from common.db.pool import transaction
 from common.tables import CSV, XLSX
 from common.web.charts.number_text import count_text
 from common.web.html import Templates, html_page
-from common.web.page_frame import Alternate, PageTag, framed_page, page_tag, unchanged
+from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
 from common.web.page_session import read_form, redirect
 from common.web.pagination import decode_cursor, encode_cursor
 from common.web.query_string import validate_querystring
 from common.web.resources import pool
 from dashboard.resources import resources
-from dashboard.uptime.fleet_page import FLEET_LIST, FLEET_PAGE, SPREAD_LIST, read_fleet_stores
+from dashboard.uptime.fleet_list import FLEET_LIST, FLEET_PAGE, SPREAD_LIST, read_fleet_stores
 from dashboard.uptime.inputs import FleetPageQuery, ReportRequest
-from dashboard.uptime.models.fleet import FleetPosition, Gap, WantedFleet
+from dashboard.uptime.models.fleet import FleetMark, FleetPosition, Gap, WantedFleet
 from dashboard.uptime.models.imports import Import
 from dashboard.uptime.models.reports import Report
 from dashboard.uptime.models.stores import Window
@@ -40,8 +40,9 @@ templates = Templates("dashboard.uptime", count_text=count_text)
 STORES_SHOWN = view.STORES_SHOWN
 REPORTS_SHOWN = 5
 IMPORTS_SHOWN = 5
-MAX_GAPS = 100
 WEEK = timedelta(days=7)
+MAX_GAPS = WEEK // POLL_COVERAGE + 2
+"""More do not fit into a week and the time since, in which there are no polls between which there could be one."""
 LIVE_SECONDS = 60
 MAKING_SECONDS = 2
 """How often the page asks for news while a report is being made."""
@@ -53,7 +54,7 @@ REPORT_WAIT_SECONDS = 0.05
 class Mark:
     """What is cheap to read, and different when anything on the page is. imports: None if they need a token."""
 
-    fleet: object
+    fleet: FleetMark
     reports: Sequence[Report]
     imports: Sequence[Import] | None
     minute: datetime
@@ -95,72 +96,39 @@ async def get_fleet(query_args: FleetPageQuery) -> Response:
     latest = await resources().report_runner.latest(now, REPORT_WAIT_SECONDS)
     fleet = await resources().fleet.states(now)
     report = latest.report
-    if report is None and fleet.has_polls:
-        return first_report_page(tag, question, mark, now)
     # A page that follows is of the newest report too, so that it says the same as the sentence above it.
-    is_first = start is None
-    start = (start or FleetPosition(None))._replace(report_id=UUID(report.report_id) if report else None)
+    position = (start or FleetPosition(None))._replace(report_id=UUID(report.report_id) if report else None)
     among = None if question.state is None else fleet.in_state(question.state)
     wanted = WantedFleet(question.target, question.band, among, question.search or None)
     spread, found, gaps = await asyncio.gather(
         resources().fleet.spread(report, question.period, question.target, fleet),
-        read_fleet_stores(pool(), question.period, wanted, start, STORES_SHOWN, fleet=fleet, now=now),
-        read_gaps(now),
+        read_fleet_stores(pool(), question.period, wanted, position, STORES_SHOWN, fleet=fleet, now=now),
+        read_gaps(report, now),
     )
+    is_silent = any(gap.ongoing for gap in gaps)
     return framed_page(
         templates,
         "fleet.html",
         tag,
-        alternates=alternates_of(question, None if is_first else start),
+        alternates=alternates_of(question, position if start else None),
         live_seconds=LIVE_SECONDS if latest.is_current and not mark.is_making else MAKING_SECONDS,
         question=question,
+        periods=view.PERIODS,
+        states=STATES,
         is_being_counted=not latest.is_current,
-        headline=view.headline(spread, question, now),
+        headline=view.headline(spread, question, now, is_silent=is_silent),
         newest=view.newest_words(report.as_of, fleet.at, now) if report and report.as_of else None,
         gaps=view.gap_words(gaps, now),
         more_gaps=max(0, len(gaps) - view.GAPS_SHOWN),
         bands=view.band_links(spread, question) if spread.as_of else [],
         has_stores=bool(fleet.states),
         rows=[store_row(store, now) for store in found.stores],
-        first_page=None if is_first else question.page(),
+        first_page=question.page() if start else None,
         next_page=question.page(encode_cursor(*found.next_after)) if found.next_after else None,
-        shown=view.shown_words(len(found.stores), len(among or fleet.states), question) if is_first else "",
-        **below(mark, now),
+        shown=view.shown_words(len(found.stores), found.left, is_first=start is None),
+        reports=[report_line(each, now) for each in mark.reports],
+        imports=None if mark.imports is None else import_lines(mark.imports),
     )
-
-
-def first_report_page(tag: PageTag, question: FleetQuestion, mark: Mark, now: datetime) -> Response:
-    """The page while the first report on the polls is being made, which is the first thing that it needs."""
-    return framed_page(
-        templates,
-        "fleet.html",
-        tag.uncached(),
-        alternates=alternates_of(question, None),
-        live_seconds=MAKING_SECONDS,
-        question=question,
-        is_being_counted=True,
-        headline=[],
-        newest=None,
-        gaps=[],
-        more_gaps=0,
-        bands=[],
-        has_stores=True,
-        rows=[],
-        first_page=None,
-        next_page=None,
-        shown="",
-        **below(mark, now),
-    )
-
-
-def below(mark: Mark, now: datetime) -> dict[str, object]:
-    """What is the same on every page of the fleet: the choices of the form, and the reports and imports."""
-    return {
-        "periods": view.PERIODS,
-        "states": STATES,
-        "reports": [report_line(report, now) for report in mark.reports],
-        "imports": None if mark.imports is None else import_lines(mark.imports),
-    }
 
 
 def alternates_of(question: FleetQuestion, start: FleetPosition | None) -> list[Alternate]:
@@ -175,9 +143,10 @@ def alternates_of(question: FleetQuestion, start: FleetPosition | None) -> list[
     ]
 
 
-async def read_gaps(now: datetime) -> list[Gap]:
-    """The gaps of the collector within a week; one more than are shown says that there are more."""
-    return await stores.select_gaps(pool(), Window(now - WEEK, now, now, now), POLL_COVERAGE, None, MAX_GAPS)
+async def read_gaps(report: Report | None, now: datetime) -> list[Gap]:
+    """The gaps of the collector in the week of the figures and since, in order; those of the last week without any."""
+    since = (report.as_of if report and report.as_of else now) - WEEK
+    return await stores.select_gaps(pool(), Window(since, now, now, now), POLL_COVERAGE, None, MAX_GAPS)
 
 
 @blueprint.post(FLEET_PAGE)

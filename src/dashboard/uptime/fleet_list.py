@@ -1,4 +1,4 @@
-"""What the page of the fleet and `/stores/fleet` share: a page of the stores, worst first."""
+"""The list of the fleet, as its page and `/stores/fleet` show it: the stores, worst first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +18,14 @@ SPREAD_LIST = "/stores/spread"
 
 @dataclass(frozen=True)
 class FoundStores:
-    """A page of the fleet. next_after: its end if more stores follow, else None."""
+    """A page of the fleet. next_after: its end if more stores follow, else None.
+
+    left: how many stores there are from its first one on.
+    """
 
     stores: list[FleetStore]
     next_after: FleetPosition | None
+    left: int
 
 
 async def read_fleet_stores(
@@ -37,5 +41,5 @@ async def read_fleet_stores(
     """The stores that follow a position, of the report that it names. Raises Invalid if that report was replaced."""
     if start.report_id is not None and await reports.select_report(db, start.report_id) is None:
         raise Invalid.field("cursor", "has expired, since newer data came in; request the first page again")
-    found = await select_fleet_stores(db, period, wanted, start, limit + 1, now, fleet.states)
-    return FoundStores([store for store, _ in found[:limit]], found[limit - 1][1] if len(found) > limit else None)
+    found, left = await select_fleet_stores(db, period, wanted, start, limit, now, fleet.states)
+    return FoundStores([store for store, _ in found], found[-1][1] if left > len(found) else None, left)
