@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.uptime.models.periods import Recoveries, UptimePeriod
-from dashboard.uptime.models.stores import HoursRow, Incident, LastPoll, Span, StoreDay, StoredClosure, StoreNow
+from dashboard.uptime.models.stores import (
+    HoursRow,
+    Incident,
+    LastPoll,
+    Span,
+    StoreDay,
+    StoredClosure,
+    StoreNow,
+    StoreState,
+)
 from dashboard.uptime.page_views.badge import badge
 from dashboard.uptime.page_views.store_days import strip_view, tile
 from dashboard.uptime.page_views.store_hours import week_of
@@ -49,7 +58,9 @@ STORE = StoreNow(
 def store_day(
     day: date, down: float = 0, *, is_open: float = DAY, observed: float = DAY, incidents: int = 0
 ) -> StoreDay:
-    return StoreDay(day, is_open, is_open - down, down, min(observed, is_open), incidents)
+    """A day of which the downtime was observed first."""
+    observed = min(observed, is_open)
+    return StoreDay(day, is_open, is_open - down, down, observed, observed - min(down, observed), incidents)
 
 
 def period(*days: StoreDay, recoveries: Recoveries = NO_RECOVERY) -> UptimePeriod:
@@ -63,13 +74,13 @@ def figures(*days: StoreDay) -> Figures:
 @pytest.mark.parametrize(
     ("part", "whole", "exact", "short"),
     [
-        (DAY, DAY, "100.00 %", "100 %"),
-        (DAY - 1e-6, DAY, "99.99 %", "99.99 %"),
-        (90 * DAY - 60, 90 * DAY, "99.99 %", "99.99 %"),
-        (0.57 * 10_000, 10_000, "57.00 %", "57 %"),
-        (0.979 * DAY, DAY, "97.90 %", "97.9 %"),
-        (0.1 * DAY, DAY, "10.00 %", "10 %"),
-        (0, DAY, "0.00 %", "0 %"),
+        (DAY, DAY, "100.00%", "100%"),
+        (DAY - 1e-6, DAY, "99.99%", "99.99%"),
+        (90 * DAY - 60, 90 * DAY, "99.99%", "99.99%"),
+        (0.57 * 10_000, 10_000, "57.00%", "57%"),
+        (0.979 * DAY, DAY, "97.90%", "97.9%"),
+        (0.1 * DAY, DAY, "10.00%", "10%"),
+        (0, DAY, "0.00%", "0%"),
     ],
 )
 def test_a_share_is_rounded_down_and_only_all_is_100_percent(part: float, whole: float, exact: str, short: str) -> None:
@@ -79,11 +90,11 @@ def test_a_share_is_rounded_down_and_only_all_is_100_percent(part: float, whole:
 @given(st.integers(1, 90 * 86_400), st.integers(1, 10**6))
 def test_no_downtime_is_too_short_to_be_seen_in_a_share(whole: int, microseconds: int) -> None:
     down = min(microseconds / 10**6, whole)
-    assert exact_percent_text(whole - down, whole) != "100.00 %"
+    assert exact_percent_text(whole - down, whole) != "100.00%"
 
 
 def test_a_coverage_is_rounded_down_and_a_dash_where_it_is_unknown() -> None:
-    assert [whole_percent_text(share) for share in (1, 0.9999, 0.29, 0, None)] == ["100 %", "99 %", "29 %", "0 %", "–"]
+    assert [whole_percent_text(share) for share in (1, 0.9999, 0.29, 0, None)] == ["100%", "99%", "29%", "0%", "–"]
 
 
 def test_a_time_has_its_day_unless_that_is_today_and_its_year_unless_it_is_this_one() -> None:
@@ -107,7 +118,7 @@ def test_a_stale_store_and_one_that_was_never_polled_have_no_data() -> None:
     never = state_words(msgspec.structs.replace(STORE, state="never_polled", since=None), [], BERLIN, NOW)
 
     assert stale.word == never.word == "No data"
-    assert "nobody had polled it for 3 hours of open time" in stale.rest
+    assert stale.rest == ": nobody has polled it since 12:30 by the store's clocks, more than 3 hours of open time ago."
     assert never.rest == ": nobody has polled this store yet."
 
 
@@ -145,13 +156,12 @@ def test_a_period_is_the_sum_of_its_days_without_those_that_nobody_observed() ->
     assert found.uptime_share == pytest.approx(1.25 / 1.5)
     assert (found.coverage, found.incidents) == (1.5 / 2.5, 1)
     assert (tile(found).share, tile(found).notes) == (
-        "83.33 %",
+        "83.33%",
         (
             "down 6 h",
             "1 incident",
             "10 min to recover on average",
-            "60 % observed",
-            "24 h on days without data, not counted",
+            "60% observed",
         ),
     )
 
@@ -162,7 +172,7 @@ def test_nothing_known_is_no_data_and_never_open_is_closed() -> None:
     assert tile(unknown).share == "No data"
     never = period()
     assert (never.uptime_share, never.unknown_seconds, never.coverage, never.incidents) == (None, None, None, None)
-    assert (tile(never).share, tile(never).notes) == ("No data", ("not polled before the end of this time",))
+    assert (tile(never).share, tile(never).notes) == ("No data", ("not polled yet",))
     closed = period(store_day(TODAY, is_open=0))
     assert (closed.uptime_share, closed.down_seconds) == (None, 0)
     assert tile(closed).share == "Closed"
@@ -187,10 +197,10 @@ def test_each_day_of_the_strip_has_a_name_that_says_it_all() -> None:
     assert len(names) == 90
     assert (names[0], names[1]) == ("Aug 31 2026: closed", "Sep 1 2026: no data")
     assert names[-7:] == [
-        "Nov 22 2026: 75 % uptime, 1 incident",
-        "Nov 23 2026: 0 % uptime, an earlier incident goes on",
+        "Nov 22 2026: 75% uptime, 1 incident",
+        "Nov 23 2026: 0% uptime, an earlier incident goes on",
         "Nov 24 2026: no data",
-        "Nov 25 2026: 100 % uptime, no incident, 10 % of it observed",
+        "Nov 25 2026: 100% uptime, no incident, 10% of it observed",
         "Nov 26 2026: no data",
         "Nov 27 2026: no data",
         "Nov 28 2026: not open so far",
@@ -254,19 +264,25 @@ def test_closures_to_come_are_before_those_that_are_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "text"),
-    [("up", "up · 75.00 %"), ("down", "down · 75.00 %"), ("stale", "late · 75.00 %"), ("closed", "closed · 75.00 %")],
+    ("state", "word"), [("up", "up"), ("down", "down"), ("stale", "no data"), ("closed", "closed")]
 )
-def test_a_badge_says_the_state_in_words_and_by_a_shape(state: str, text: str) -> None:
-    month = period(store_day(TODAY, down=DAY / 4, incidents=1))
-    found = badge(state, month)  # type: ignore[arg-type]  # one of the states
+def test_a_badge_says_the_state_in_words_and_by_a_shape(state: StoreState, word: str) -> None:
+    found = badge(state, period(store_day(TODAY, down=DAY / 4, incidents=1)))
 
-    assert found.text == text
-    assert found.name == f"Now {text.split()[0]}; uptime of 30 days: 75.00 %"
+    assert (found.state, found.share) == (word, "75.00% in 30 days")
+    assert found.name == f"Store {word}, 75.00% in 30 days"
 
 
-def test_a_badge_of_a_store_without_polls_has_no_share() -> None:
-    assert badge("never_polled", period()).text == "never polled · no data"
+def test_each_look_of_a_badge_has_a_shape_and_a_colour_of_its_own() -> None:
+    looks = [badge(state, period()) for state in ("up", "down", "closed")]  # type: ignore[arg-type]  # states
+    assert len({each.shape for each in looks}) == len({each.colour for each in looks}) == 3
+
+
+def test_a_badge_without_a_share_says_why() -> None:
+    unknown, closed = store_day(TODAY, observed=0), store_day(TODAY, is_open=0)
+    assert badge("never_polled", period()).share == "never polled"
+    assert badge("stale", period(unknown)).share == "not observed in 30 days"
+    assert badge("closed", period(closed)).share == "not open in 30 days"
 
 
 def test_the_clock_of_a_store_knows_its_own_day() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.web.charts.week_hours import HourSpan
 from dashboard.uptime.models.stores import Span
-from dashboard.uptime.page_views.wall_hours import wall_day
+from dashboard.uptime.page_views.wall_hours import wall_day, without
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["Europe/Berlin", "America/Chicago", "Asia/Kolkata", "Australia/Lord_Howe", "America/Asuncion", "Asia/Beirut"]
@@ -68,6 +68,21 @@ def test_an_instant_has_an_hour_on_its_own_day_alone() -> None:
 )
 def test_changes_at_midnight_and_of_half_an_hour_are_of_the_right_day(zone: str, day: date, hours: float) -> None:
     assert wall_day(day, ZoneInfo(zone)).hours == hours
+
+
+def test_parts_are_taken_out_of_spans() -> None:
+    given_span = span("2025-06-10 08:00", "2025-06-10 18:00")
+    taken = [span("2025-06-10 07:00", "2025-06-10 09:00"), span("2025-06-10 12:00", "2025-06-10 13:00")]
+
+    assert without([given_span], taken) == [
+        span("2025-06-10 09:00", "2025-06-10 12:00"),
+        span("2025-06-10 13:00", "2025-06-10 18:00"),
+    ]
+    assert without([given_span], [given_span]) == []
+    assert without([given_span], []) == [given_span]
+    assert without([given_span], [span("2025-06-10 17:00", "2025-06-11 00:00")]) == [
+        span("2025-06-10 08:00", "2025-06-10 17:00")
+    ]
 
 
 @given(

@@ -49,13 +49,13 @@ def state_words(store: StoreNow, opening: Sequence[Span], zone: ZoneInfo, now: d
 def _rest(store: StoreNow, zone: ZoneInfo, now: datetime) -> str:
     if store.state == "never_polled":
         return ": nobody has polled this store yet."
+    if store.state == "stale" and store.last_poll is not None:
+        at = moment_text(store.last_poll.polled_at, zone, now)
+        return f": nobody has polled it since {at} {BY_ITS_CLOCKS}, more than 3 hours of open time ago."
     if store.since is None:
         return "."
     lasted = duration_words(max(0.0, (now - store.since).total_seconds()))
-    since = f"since {moment_text(store.since, zone, now)} {BY_ITS_CLOCKS}"
-    if store.state == "stale":
-        return f" for {lasted}, {since}: by then nobody had polled it for 3 hours of open time."
-    return f" for {lasted}, {since}."
+    return f" for {lasted}, since {moment_text(store.since, zone, now)} {BY_ITS_CLOCKS}."
 
 
 def opening_words(opening: Sequence[Span], zone: ZoneInfo, now: datetime, *, always_open: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Shares, times and durations of stores as their pages write them. Shares are rounded down: only all is 100 %."""
+"""Shares, times and durations of stores as their pages write them. Shares are rounded down: only all is 100%."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -14,20 +14,20 @@ ALL_DAY = "all day"
 
 
 def exact_percent_text(part: float, whole: float) -> str:
-    """A share of a time with two decimals, such as `99.62 %`. whole: not 0. Both are seconds."""
+    """A share of a time with two decimals, such as `99.62%`. whole: not 0. Both are seconds."""
     hundredths = round(part * MICROSECONDS) * HUNDREDTHS // max(1, round(whole * MICROSECONDS))
-    return f"{hundredths // 100}.{hundredths % 100:02} %"
+    return f"{hundredths // 100}.{hundredths % 100:02}%"
 
 
 def short_percent_text(part: float, whole: float) -> str:
-    """A share without zeros at its end, such as `75 %`, `97.9 %` or `99.62 %`."""
-    number = exact_percent_text(part, whole).removesuffix(" %")
-    return f"{number.rstrip('0').rstrip('.')} %"
+    """A share without zeros at its end, such as `75%`, `97.9%` or `99.62%`."""
+    number = exact_percent_text(part, whole).removesuffix("%")
+    return f"{number.rstrip('0').rstrip('.')}%"
 
 
 def whole_percent_text(share: float | None) -> str:
     """A share without decimals; a dash where it is unknown."""
-    return UNKNOWN if share is None else f"{int(share * 100 + 1e-9)} %"
+    return UNKNOWN if share is None else f"{int(share * 100 + 1e-9)}%"
 
 
 def counted(number: int, noun: str) -> str:

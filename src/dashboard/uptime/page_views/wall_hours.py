@@ -1,6 +1,6 @@
 """From instants to hours of a local day by the clock on the wall, through changes of the clock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,6 +11,22 @@ from dashboard.uptime.models.stores import Span
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+
+
+def without(given: Iterable[Span], taken: Sequence[Span]) -> list[Span]:
+    """The parts of spans that are in none of those that are taken, which are in order and do not overlap."""
+    found = []
+    for span in given:
+        start = span.start
+        for each in taken:
+            if each.end <= start or each.start >= span.end:
+                continue
+            if start < each.start:
+                found.append(Span(start, each.start))
+            start = each.end
+        if start < span.end:
+            found.append(Span(start, span.end))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
