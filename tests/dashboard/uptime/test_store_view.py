@@ -113,6 +113,15 @@ def test_the_state_is_a_sentence_with_the_time_of_the_stores_clocks() -> None:
     assert words.more == ("Open now, closes 22:00.",)
 
 
+def test_a_store_that_closed_while_it_was_down_says_how_long_it_was_open_in_that_time() -> None:
+    incident = Incident(utc("2026-11-28 04:12"), NOW, None, None, 7800, 7800, 0, True, False)
+    down = msgspec.structs.replace(STORE, state="down", since=utc("2026-11-28 04:12"), incident=incident)
+    words = state_words(down, [Span(NOW, NOW + timedelta(hours=5))], BERLIN, NOW)
+
+    assert words.word + words.rest == "Down for 8 h, since 05:12 by the store's clocks."
+    assert words.more == ("Open now, closes 18:12.", "It was open for 2 h 10 min of the 8 h.")
+
+
 def test_a_stale_store_and_one_that_was_never_polled_have_no_data() -> None:
     stale = state_words(msgspec.structs.replace(STORE, state="stale"), [], BERLIN, NOW)
     never = state_words(msgspec.structs.replace(STORE, state="never_polled", since=None), [], BERLIN, NOW)
@@ -274,7 +283,7 @@ def test_a_badge_says_the_state_in_words_and_by_a_shape(state: StoreState, word:
 
 
 def test_each_look_of_a_badge_has_a_shape_and_a_colour_of_its_own() -> None:
-    looks = [badge(state, period()) for state in ("up", "down", "closed")]  # type: ignore[arg-type]  # states
+    looks = [badge(state, period()) for state in ("up", "down", "closed")]
     assert len({each.shape for each in looks}) == len({each.colour for each in looks}) == 3
 
 

@@ -23,8 +23,8 @@ class StripDay:
     """One day. closed: it does not count. good: the good share of what was observed of it, 0 to 1; None: nothing was.
 
     label: the name of its link. cells: its row in the table after its name. current: the value of `aria-current`, such
-    as `date` for the current day; the group of links is entered at this one. observed: how much of it was observed, 0 to
-    1; the rest of its bar is hollow.
+    as `date` for the current day; the group of links is entered at this one. observed: how much of the day was
+    observed, 0 to 1; the rest of its bar is hollow.
     """
 
     name: str

@@ -6,7 +6,9 @@ from dashboard.uptime.models.periods import UptimePeriod
 from dashboard.uptime.models.stores import StoreState
 from dashboard.uptime.page_views.store_days import tile
 
-CHARACTER = 6.4
+WIDTHS = {**dict.fromkeys("fijlrt. ", 3.9), **dict.fromkeys("mw%", 10.5)}
+"""About how wide characters are in the size of the badge, in units; others are `USUAL_WIDTH`."""
+USUAL_WIDTH = 6.7
 PADDING = 7
 SHAPE_WIDTH = 18
 MONTH = "30 days"
@@ -71,4 +73,4 @@ def _share(state: StoreState, month: UptimePeriod) -> str:
 
 
 def _width(text: str) -> int:
-    return round(len(text) * CHARACTER) + 2 * PADDING
+    return round(sum(WIDTHS.get(character, USUAL_WIDTH) for character in text)) + 2 * PADDING

@@ -147,7 +147,11 @@ def store_view(rows: StoreRows, clock: StoreClock, asked_week: date | None) -> S
         strip=strip_view(past.figures, clock.today, chosen, is_current=clock.is_current),
         since=_since(rows.kept, clock),
         day=day_view(day.hours, day.day, asked_week, clock) if day else None,
-        day_figures=_day_figures(past.figures.on(day.day) or day.figures) if day else "",
+        day_figures=_day_figures(
+            past.figures.on(day.day) or day.figures, is_today=day.day == clock.local_day(clock.now)
+        )
+        if day
+        else "",
         day_incidents=tuple(_incident(each, clock) for each in day.incidents[:MOST_INCIDENTS]) if day else (),
         day_has_more_incidents=day is not None and len(day.incidents) > MOST_INCIDENTS,
         week=week_view(rows.hours, rows.week, asked_week, chosen, clock),
@@ -227,12 +231,12 @@ def _incident(incident: Incident, clock: StoreClock) -> IncidentRow:
     )
 
 
-def _day_figures(figures: StoreDay | None) -> str:
+def _day_figures(figures: StoreDay | None, *, is_today: bool) -> str:
     """The figures of a day in a sentence."""
     if figures is None:
         return "No data: nobody had polled the store by then."
     if not figures.open_seconds:
-        return "The store was not open."
+        return "The store has not been open so far." if is_today else "The store was not open."
     if figures.is_unknown:
         return f"No data: the store was open for {lasting(figures.open_seconds)}, and nobody observed it."
     down = figures.observed_down_seconds

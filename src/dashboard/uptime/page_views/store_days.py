@@ -29,12 +29,13 @@ WELL_OBSERVED = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A period. share: `No data` or `Closed` where there is none. notes: the other figures, in words."""
+    """A period. share: `No data` or `Closed` where there is none, which is_known tells. notes: the other figures."""
 
     name: PeriodName
     label: str
     share: str
     notes: tuple[str, ...]
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ def tile(period: UptimePeriod, polled_since: str = "") -> Tile:
     """The figures of a period in words. polled_since: when the first poll was, if it was in the period."""
     up, down = period.up_seconds, period.down_seconds
     if period.uptime_share is None or up is None or down is None:
-        is_closed = period.uptime_share is None and up is not None
-        return Tile(period.period, PERIODS[period.period], "Closed" if is_closed else NO_DATA, _unknown_notes(period))
+        share = NO_DATA if up is None else "Closed"
+        return Tile(period.period, PERIODS[period.period], share, _unknown_notes(period), is_known=False)
     is_well_observed = period.coverage is not None and period.coverage >= WELL_OBSERVED
     notes = [f"down {lasting(down)}" if down else "never down" if is_well_observed else "never seen down"]
     notes.append(_incidents(period))

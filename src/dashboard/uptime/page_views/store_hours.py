@@ -9,6 +9,7 @@ from common.web.charts.marks import Chart, Words
 from common.web.charts.week_hours import Tick, WeekRow, week_hours
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.stores import Poll, Span, Timeline
+from dashboard.uptime.page_views.local_hours import LocalDay, day_in_zone, without
 from dashboard.uptime.page_views.store_words import (
     ALL_DAY,
     counted,
@@ -19,7 +20,6 @@ from dashboard.uptime.page_views.store_words import (
     short_day,
     span_text,
 )
-from dashboard.uptime.page_views.wall_hours import WallDay, wall_day, without
 from dashboard.uptime.store_periods import StoreClock
 
 WEEK = 7
@@ -111,73 +111,73 @@ def week_view(
     following = address(chosen, min(clock.today, after), "week") if last < clock.today else ""
     if isinstance(hours, str):
         return WeekView(title, None, hours, (), previous, following)
-    days = [wall_day(first + timedelta(days=number), clock.zone) for number in range(WEEK)]
+    days = [day_in_zone(first + timedelta(days=number), clock.zone) for number in range(WEEK)]
     chart = week_hours([_row(day, hours, asked, clock) for day in days], COLUMNS, _words(title, hours))
     return WeekView(title, chart, "", _gap_notes(hours.gaps, clock), previous, following)
 
 
 def day_view(hours: ObservedHours | str, day: date, week: date | None, clock: StoreClock) -> DayView:
     """A chosen day."""
-    wall = wall_day(day, clock.zone)
-    title = long_day(day) + ("" if wall.hours == 24 else f", a day of {wall.hours:g} hours")
+    local = day_in_zone(day, clock.zone)
+    title = long_day(day) + ("" if local.hours == 24 else f", a day of {local.hours:g} hours")
     previous = address(day - timedelta(days=1), week, "day")
     following = address(day + timedelta(days=1), week, "day") if day < clock.today else ""
     if isinstance(hours, str):
         return DayView(title, None, hours, "", (), 0, (), previous, following)
-    chart = week_hours([_row(wall, hours, week, clock)], COLUMNS, _words(f"Hours of {long_day(day)}", hours))
-    polls = polls_of(hours.timeline, wall)
+    chart = week_hours([_row(local, hours, week, clock)], COLUMNS, _words(f"Hours of {long_day(day)}", hours))
+    polls = polls_of(hours.timeline, local)
     rows = tuple(
         PollRow(f"{poll.polled_at.astimezone(clock.zone):%H:%M:%S %Z}", _poll_word(poll), poll.open)
         for poll in polls[:MOST_POLLS]
     )
     notes = _gap_notes(hours.gaps, clock)
-    return DayView(title, chart, "", _opening(wall, hours, clock), rows, len(polls), notes, previous, following)
+    return DayView(title, chart, "", _opening(local, hours, clock), rows, len(polls), notes, previous, following)
 
 
-def polls_of(timeline: Timeline, wall: WallDay) -> list[Poll]:
+def polls_of(timeline: Timeline, local: LocalDay) -> list[Poll]:
     """The polls of a day, in order."""
-    return [poll for poll in timeline.polls if wall.start <= poll.polled_at < wall.end]
+    return [poll for poll in timeline.polls if local.start <= poll.polled_at < local.end]
 
 
 def _poll_word(poll: Poll) -> str:
     return "up" if poll.status == "active" else "down"
 
 
-def _opening(wall: WallDay, hours: ObservedHours, clock: StoreClock) -> str:
-    """When the store is open on a day, in words."""
-    spans = [Span(max(span.start, wall.start), min(span.end, wall.end)) for span in hours.open]
+def _opening(local: LocalDay, hours: ObservedHours, clock: StoreClock) -> str:
+    """When the store is open on a day, in words; empty if it is not."""
+    spans = [Span(max(span.start, local.start), min(span.end, local.end)) for span in hours.open]
     spans = [span for span in spans if span.start < span.end]
     if not spans:
-        return "The store was closed all day." if wall.end <= clock.now else "The store is closed all day."
-    if spans == [Span(wall.start, wall.end)]:
+        return ""
+    if spans == [Span(local.start, local.end)]:
         return f"Open {ALL_DAY}."
-    return f"Open {joined([_local_span(span, wall, clock) for span in spans])}."
+    return f"Open {joined([_local_span(span, local, clock) for span in spans])}."
 
 
-def _local_span(span: Span, wall: WallDay, clock: StoreClock) -> str:
-    end = "24:00" if span.end == wall.end else f"{span.end.astimezone(clock.zone):%H:%M}"
+def _local_span(span: Span, local: LocalDay, clock: StoreClock) -> str:
+    end = "24:00" if span.end == local.end else f"{span.end.astimezone(clock.zone):%H:%M}"
     return f"{span.start.astimezone(clock.zone):%H:%M}–{end}"
 
 
-def _row(wall: WallDay, hours: ObservedHours, week: date | None, clock: StoreClock) -> WeekRow:
+def _row(local: LocalDay, hours: ObservedHours, week: date | None, clock: StoreClock) -> WeekRow:
     up, down = hours.observed("active"), hours.observed("inactive")
-    polls = polls_of(hours.timeline, wall)
-    ticks = [(wall.hour(poll.polled_at), poll.status == "active" if poll.open else None) for poll in polls]
-    odd = "" if wall.hours == 24 else f" ({wall.hours:g} h)"
+    polls = polls_of(hours.timeline, local)
+    ticks = [(local.hour(poll.polled_at), poll.status == "active" if poll.open else None) for poll in polls]
+    odd = "" if local.hours == 24 else f" ({local.hours:g} h)"
     return WeekRow(
-        f"{short_day(wall.day)}{odd}",
-        f"{wall.day:%a} {wall.day.day}",
-        open=wall.spans(hours.open),
-        up=wall.spans(up),
-        down=wall.spans(down),
-        unknown=wall.spans(hours.no_data),
+        f"{short_day(local.day)}{odd}",
+        f"{local.day:%a} {local.day.day}",
+        open=local.spans(hours.open),
+        up=local.spans(up),
+        down=local.spans(down),
+        unknown=local.spans(hours.no_data),
         polls=[Tick(hour, good) for hour, good in ticks if hour is not None],
         cells=(
-            *(lasting(wall.seconds(part)) for part in (hours.timeline.open, up, down, hours.no_data)),
+            *(lasting(local.seconds(part)) for part in (hours.timeline.open, up, down, hours.no_data)),
             str(len(polls)),
         ),
-        address=address(wall.day, week, "day") if wall.start < clock.now else None,
-        now=wall.hour(clock.now),
+        address=address(local.day, week, "day") if local.start < clock.now else None,
+        now=local.hour(clock.now),
     )
 
 

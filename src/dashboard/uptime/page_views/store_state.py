@@ -38,6 +38,10 @@ def state_words(store: StoreNow, opening: Sequence[Span], zone: ZoneInfo, now: d
     """The state of a store. opening: when it is open from now on, for as long as `AHEAD`."""
     word, style = STATES[store.state]
     more = [opening_words(opening, zone, now, always_open=store.always_open)]
+    if store.state == "down" and store.since is not None and store.incident is not None:
+        lasted = duration_words(max(0.0, (now - store.since).total_seconds()))
+        down = duration_words(store.incident.duration_seconds)
+        more += [f"It was open for {down} of the {lasted}."] if down != lasted else []
     if store.closed_because:
         more.append(f"The reason: {store.closed_because}.")
     if store.state == "closed" and store.incident is not None:

@@ -40,7 +40,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class WallDay:
+class LocalDay:
     """A local day: its pieces, of which there is one unless the clocks change on it."""
 
     day: date
@@ -77,12 +77,12 @@ class WallDay:
         return min(24.0, max(0.0, (wall - datetime.combine(self.day, time.min)) / HOUR))
 
 
-def wall_day(day: date, zone: ZoneInfo) -> WallDay:
+def day_in_zone(day: date, zone: ZoneInfo) -> LocalDay:
     """A local day in a zone."""
     start, end = start_of_day(day, zone), end_of_day(day, zone)
     before, after = _offset(start, zone), _offset(end - SECOND, zone)
     if before == after:
-        return WallDay(day, start, end, (Piece(start, end, before, "only"),))
+        return LocalDay(day, start, end, (Piece(start, end, before, "only"),))
     change = _change(start, end, zone)
     twice = max(timedelta(), before - after)
     pieces = (
@@ -92,7 +92,7 @@ def wall_day(day: date, zone: ZoneInfo) -> WallDay:
         Piece(change + twice, end, after, "only"),
     )
     inside = (Piece(max(each.start, start), min(each.end, end), each.offset, each.turn) for each in pieces)
-    return WallDay(day, start, end, tuple(piece for piece in inside if piece.start < piece.end))
+    return LocalDay(day, start, end, tuple(piece for piece in inside if piece.start < piece.end))
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:
