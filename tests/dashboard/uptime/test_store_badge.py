@@ -47,6 +47,8 @@ async def test_a_badge_can_be_shown_by_other_pages_and_be_cached(
     )
     assert (again.status_code, await again.get_data()) == (304, b"")
     assert again.headers["Cache-Control"] == "public, max-age=60"
+    for query in ("?v=2", "?v=1&v=2"):  # which some pages add, so that a picture is not taken from a cache
+        assert (await dashboard_app.test_client().get(f"/board/stores/s/badge.svg{query}")).status_code == 200
     _, never = await badge_of(dashboard_app, "never")
     assert never.attrib["aria-label"] == "Store no data, never polled"
     assert (await dashboard_app.test_client().get("/board/stores/nobody/badge.svg")).status_code == 404

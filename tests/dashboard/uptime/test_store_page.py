@@ -289,6 +289,9 @@ async def test_a_day_to_come_and_one_that_is_no_date_are_refused(
         assert 'aria-invalid="true"' in await response.get_data(as_text=True)
     for query in ("day=", "week=&day=", "utm_source=mail"):
         assert (await browse(dashboard_app, f"/board/stores/s?{query}")).status_code == 200
+    first = await page_of(dashboard_app, "s", "?day=1970-01-01&week=1970-01-01")
+    assert addresses(named(by_id(first, "day"), "nav")[0]) == ["?day=1970-01-02&week=1970-01-01#day"]
+    assert addresses(named(by_id(first, "week"), "nav")[0]) == ["?day=1970-01-01&week=1970-01-08#week"]
 
 
 async def test_the_page_is_not_sent_again_within_a_minute_while_nothing_changed(

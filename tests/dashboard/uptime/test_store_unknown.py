@@ -29,7 +29,7 @@ async def test_a_day_that_only_the_last_poll_before_it_covers_is_unknown_but_for
     assert (day["up_seconds"], day["observed_seconds"], day["observed_up_seconds"]) == (86_400, 1800, 1800)
     assert figure_text(page, "day") == (
         "100.00% uptime: never down in 30 min of observed open time, no incident; "
-        "2% of the 24 h of open time were observed."
+        "2% of the 24 h of open time was observed."
     )
     assert "Jun 10 2025: 100% uptime, no incident, 2% of it observed" in strip_names(page)
     assert strip_styles(page, "Jun 10 2025") == ["area", "bar", "unseen"]

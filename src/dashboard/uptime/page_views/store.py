@@ -249,5 +249,5 @@ def _day_figures(figures: StoreDay | None, *, is_today: bool) -> str:
     observed = whole_percent_text(figures.observed_seconds / figures.open_seconds)
     return (
         f"{found}observed open time, {incidents_of_day(figures)}; "
-        f"{observed} of the {lasting(figures.open_seconds)} of open time were observed."
+        f"{observed} of the {lasting(figures.open_seconds)} of open time was observed."
     )

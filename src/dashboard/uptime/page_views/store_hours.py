@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from common.limits import EARLIEST_STORE_DAY
 from common.web.charts.marks import Chart, Words
 from common.web.charts.week_hours import Tick, WeekRow, week_hours
 from dashboard.uptime.models.fleet import Gap
@@ -107,7 +108,7 @@ def week_view(
     first = last - timedelta(days=WEEK - 1)
     title = f"Hours from {short_day(first)} to {short_day(last)} {last.year}"
     before, after = last - timedelta(days=WEEK), last + timedelta(days=WEEK)
-    previous = address(chosen, before, "week")
+    previous = address(chosen, before, "week") if before >= EARLIEST_STORE_DAY else ""
     following = address(chosen, min(clock.today, after), "week") if last < clock.today else ""
     if isinstance(hours, str):
         return WeekView(title, None, hours, (), previous, following)
@@ -120,7 +121,7 @@ def day_view(hours: ObservedHours | str, day: date, week: date | None, clock: St
     """A chosen day."""
     local = day_in_zone(day, clock.zone)
     title = long_day(day) + ("" if local.hours == 24 else f", a day of {local.hours:g} hours")
-    previous = address(day - timedelta(days=1), week, "day")
+    previous = address(day - timedelta(days=1), week, "day") if day > EARLIEST_STORE_DAY else ""
     following = address(day + timedelta(days=1), week, "day") if day < clock.today else ""
     if isinstance(hours, str):
         return DayView(title, None, hours, "", (), 0, (), previous, following)

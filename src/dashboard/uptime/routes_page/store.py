@@ -219,6 +219,7 @@ def _hours_alternate(path: str, clock: StoreClock, rows: StoreRows) -> list[Alte
 
 
 @blueprint.get("/board/stores/<path:store_id>/badge.svg")
+@html_page
 @hide
 @reads_replica
 async def get_badge(store_id: str) -> Response:
