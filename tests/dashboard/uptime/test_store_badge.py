@@ -40,7 +40,7 @@ async def test_a_badge_can_be_shown_by_other_pages_and_be_cached(
     assert response.headers["Cache-Control"] == "public, max-age=60"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert picture.attrib["role"] == "img"
-    assert picture.attrib["aria-label"] == picture.findtext(f"{SVG}title") == "Store no data, 100.00% in 30 days"
+    assert picture.attrib["aria-label"] == picture.findtext(f"{SVG}title") == "Store no data, 100.00% up in 30 days"
     assert not any(name in element.attrib for element in picture.iter() for name in ("style", "onload"))
     again = await dashboard_app.test_client().get(
         "/board/stores/s/badge.svg", headers={"If-None-Match": response.headers["ETag"]}
@@ -65,7 +65,7 @@ async def test_a_badge_says_what_the_page_says_and_is_drawn_on_it(
         _, picture = await badge_of(dashboard_app, "s")
         assert figure_text(page, "state").lower() == word
         (drawn,) = styled(by_id(page, "badge"), "badge-picture")
-        assert drawn.attributes["aria-label"] == f"Store {word}, {figure_text(page, '30d')} in 30 days"
+        assert drawn.attributes["aria-label"] == f"Store {word}, {figure_text(page, '30d')} up in 30 days"
         return [each.text for each in named(drawn, "text")] == [each.text for each in picture.iter(f"{SVG}text")]
 
     assert await eventually(agree)  # the share of a store that is down falls between the two

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.web.charts.marks import Link
 from dashboard.uptime.models.periods import Recoveries, UptimePeriod
 from dashboard.uptime.models.stores import (
     HoursRow,
@@ -259,6 +260,45 @@ def test_the_hours_in_force_are_shown_and_when_they_change() -> None:
     assert business_hours(msgspec.structs.replace(STORE, always_open=True), TODAY).days == ()
 
 
+@pytest.mark.parametrize(
+    ("shifts", "words"),
+    [
+        ([("09:00:00", "17:00:00"), ("12:00:00", "20:00:00")], "09:00–20:00"),
+        ([("09:00:00", "12:00:00"), ("12:00:00", "14:00:00")], "09:00–14:00"),
+        ([("18:00:00", "02:00:00"), ("09:00:00", "18:30:00")], "09:00–02:00 of the next day"),
+        ([("22:00:00", "00:00:00")], "22:00–24:00"),
+        ([("00:00:00", "00:00:00")], "all day"),
+        ([("00:00:00", "12:00:00"), ("12:00:00", "23:59:00")], "all day"),
+    ],
+)
+def test_shifts_of_a_weekday_that_overlap_or_touch_are_one(shifts: list[tuple[str, str]], words: str) -> None:
+    rows = [HoursRow(2, opens, closes, None, None) for opens, closes in shifts]
+    assert business_hours(msgspec.structs.replace(STORE, hours=rows), TODAY).days[2].shifts == words
+
+
+def test_a_day_says_how_little_of_it_was_observed_below_nine_tenths() -> None:
+    nearly, well = (
+        store_day(date(2026, 11, 26), observed=DAY * 0.899),
+        store_day(date(2026, 11, 27), observed=DAY * 0.9),
+    )
+    strip = strip_view(figures(nearly, well), TODAY, None, is_current=True).chart.wide.marks
+    links = [link for link in strip if isinstance(link, Link)]
+
+    assert [link.label for link in links[-3:-1]] == [
+        "Nov 26 2026: 100% uptime, no incident, 89% of it observed",
+        "Nov 27 2026: 100% uptime, no incident",
+    ]
+    assert [[path.style for path in link.paths] for link in links[-3:-1]] == [
+        ["area", "bar", "unseen"],
+        ["area", "bar"],
+    ]
+
+
+def test_a_period_of_which_little_was_observed_is_not_said_to_be_without_downtime() -> None:
+    assert tile(period(store_day(TODAY, observed=DAY * 0.5))).notes[0] == "never seen down"
+    assert tile(period(store_day(TODAY))).notes[0] == "never down"
+
+
 def test_closures_to_come_are_before_those_that_are_over() -> None:
     closures = [
         StoredClosure(date(2026, 11, 1), date(2026, 11, 2), "Stocktaking"),
@@ -278,8 +318,8 @@ def test_closures_to_come_are_before_those_that_are_over() -> None:
 def test_a_badge_says_the_state_in_words_and_by_a_shape(state: StoreState, word: str) -> None:
     found = badge(state, period(store_day(TODAY, down=DAY / 4, incidents=1)))
 
-    assert (found.state, found.share) == (word, "75.00% in 30 days")
-    assert found.name == f"Store {word}, 75.00% in 30 days"
+    assert (found.state, found.share) == (word, "75.00% up in 30 days")
+    assert found.name == f"Store {word}, 75.00% up in 30 days"
 
 
 def test_each_look_of_a_badge_has_a_shape_and_a_colour_of_its_own() -> None:

@@ -68,7 +68,7 @@ def _share(state: StoreState, month: UptimePeriod) -> str:
     if state == "never_polled":
         return "never polled"
     if month.uptime_share is not None:
-        return f"{tile(month).share} in {MONTH}"
+        return f"{tile(month).share} up in {MONTH}"
     return f"{'not observed' if month.up_seconds is None else 'not open'} in {MONTH}"
 
 
