@@ -42,6 +42,11 @@ class StoreClock:
         return self.end == self.now
 
     @property
+    def last_day_of_old_figures(self) -> date | None:
+        """The last local day of figures that do not go up to now; None if they do."""
+        return None if self.is_current else self.today
+
+    @property
     def first_day(self) -> date:
         """The first day of the strip."""
         return self.today - timedelta(days=STRIP_DAYS - 1)

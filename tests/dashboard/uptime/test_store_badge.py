@@ -40,7 +40,11 @@ async def test_a_badge_can_be_shown_by_other_pages_and_be_cached(
     assert response.headers["Cache-Control"] == "public, max-age=60"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert picture.attrib["role"] == "img"
-    assert picture.attrib["aria-label"] == picture.findtext(f"{SVG}title") == "Store no data, 100.00% up in 30 days"
+    assert (
+        picture.attrib["aria-label"]
+        == picture.findtext(f"{SVG}title")
+        == "Store no data, 100.00% up in 30 days to Jan 25 2023"
+    )
     assert not any(name in element.attrib for element in picture.iter() for name in ("style", "onload"))
     again = await dashboard_app.test_client().get(
         "/board/stores/s/badge.svg", headers={"If-None-Match": response.headers["ETag"]}

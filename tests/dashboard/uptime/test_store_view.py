@@ -11,20 +11,17 @@ from hypothesis import strategies as st
 from common.web.charts.marks import Link
 from dashboard.uptime.models.periods import Recoveries, UptimePeriod
 from dashboard.uptime.models.stores import (
-    HoursRow,
     Incident,
     LastPoll,
     Span,
     StoreDay,
-    StoredClosure,
     StoreNow,
     StoreState,
 )
 from dashboard.uptime.page_views.badge import badge
 from dashboard.uptime.page_views.store_days import strip_view, tile
 from dashboard.uptime.page_views.store_hours import week_of
-from dashboard.uptime.page_views.store_opening import business_hours, closure_rows
-from dashboard.uptime.page_views.store_state import opening_words, state_words
+from dashboard.uptime.page_views.store_state import state_words
 from dashboard.uptime.page_views.store_words import (
     exact_percent_text,
     moment_text,
@@ -40,7 +37,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = utc("2026-11-28 12:12")
 TODAY = date(2026, 11, 28)
 NO_RECOVERY = Recoveries(0, None)
-CLOCK = StoreClock("Europe/Berlin", BERLIN, NOW, NOW, NOW)
 STORE = StoreNow(
     store_id="7",
     state="up",
@@ -145,15 +141,6 @@ def test_a_closed_store_says_why_and_that_it_was_down_when_it_closed() -> None:
     )
 
 
-def test_the_next_opening_is_named_and_one_without_end_is_not() -> None:
-    assert opening_words([Span(utc("2026-11-30 08:00"), utc("2026-11-30 20:00"))], BERLIN, NOW) == (
-        "Closed now, opens Mon 30 Nov, 09:00."
-    )
-    endless = [Span(NOW, NOW + timedelta(days=15))]
-    assert opening_words(endless, BERLIN, NOW) == "Open now, without a break for the next 15 days."
-    assert opening_words(endless, BERLIN, NOW, always_open=True) == "Open around the clock."
-
-
 def test_a_period_is_the_sum_of_its_days_without_those_that_nobody_observed() -> None:
     days = [
         store_day(date(2026, 11, 26), down=DAY / 4, incidents=1),
@@ -235,47 +222,6 @@ def test_the_week_is_the_last_one_the_asked_one_or_the_one_of_the_chosen_day() -
     assert week_of(None, TODAY - timedelta(days=7), TODAY) == TODAY - timedelta(days=7)
 
 
-def test_the_hours_in_force_are_shown_and_when_they_change() -> None:
-    before, after = date(2026, 11, 30), date(2026, 12, 1)
-    rows = [
-        HoursRow(0, "09:00:00", "12:00:00", None, before),
-        HoursRow(0, "13:00:00", "18:00:00", None, before),
-        HoursRow(4, "22:00:00", "04:00:00", None, before),
-        HoursRow(6, "00:00:00", "24:00:00", None, before),
-        HoursRow(0, "08:00:00", "23:59:59", after, None),
-    ]
-    found = business_hours(msgspec.structs.replace(STORE, hours=rows), TODAY)
-
-    assert [each.shifts for each in found.days] == [
-        "09:00–12:00 and 13:00–18:00",
-        "closed",
-        "closed",
-        "closed",
-        "22:00–04:00 of the next day",
-        "closed",
-        "all day",
-    ]
-    assert found.later == ("Tuesday 1 December 2026",)
-    assert business_hours(msgspec.structs.replace(STORE, hours=rows), after).days[0].shifts == "08:00–24:00"
-    assert business_hours(msgspec.structs.replace(STORE, always_open=True), TODAY).days == ()
-
-
-@pytest.mark.parametrize(
-    ("shifts", "words"),
-    [
-        ([("09:00:00", "17:00:00"), ("12:00:00", "20:00:00")], "09:00–20:00"),
-        ([("09:00:00", "12:00:00"), ("12:00:00", "14:00:00")], "09:00–14:00"),
-        ([("18:00:00", "02:00:00"), ("09:00:00", "18:30:00")], "09:00–02:00 of the next day"),
-        ([("22:00:00", "00:00:00")], "22:00–24:00"),
-        ([("00:00:00", "00:00:00")], "all day"),
-        ([("00:00:00", "12:00:00"), ("12:00:00", "23:59:00")], "all day"),
-    ],
-)
-def test_shifts_of_a_weekday_that_overlap_or_touch_are_one(shifts: list[tuple[str, str]], words: str) -> None:
-    rows = [HoursRow(2, opens, closes, None, None) for opens, closes in shifts]
-    assert business_hours(msgspec.structs.replace(STORE, hours=rows), TODAY).days[2].shifts == words
-
-
 def test_a_day_says_how_little_of_it_was_observed_below_nine_tenths() -> None:
     nearly, well = (
         store_day(date(2026, 11, 26), observed=DAY * 0.899),
@@ -297,19 +243,6 @@ def test_a_day_says_how_little_of_it_was_observed_below_nine_tenths() -> None:
 def test_a_period_of_which_little_was_observed_is_not_said_to_be_without_downtime() -> None:
     assert tile(period(store_day(TODAY, observed=DAY * 0.5))).notes[0] == "never seen down"
     assert tile(period(store_day(TODAY))).notes[0] == "never down"
-
-
-def test_closures_to_come_are_before_those_that_are_over() -> None:
-    closures = [
-        StoredClosure(date(2026, 11, 1), date(2026, 11, 2), "Stocktaking"),
-        StoredClosure(date(2026, 12, 25), date(2026, 12, 26), "Christmas"),
-        StoredClosure(utc("2026-11-28 12:00"), utc("2026-11-28 13:00"), ""),
-    ]
-    assert [(row.when, row.reason, row.is_over) for row in closure_rows(closures, CLOCK)] == [
-        ("13:00 to 14:00", "", False),
-        ("Friday 25 December 2026 to Saturday 26 December 2026", "Christmas", False),
-        ("Sunday 1 November 2026 to Monday 2 November 2026", "Stocktaking", True),
-    ]
 
 
 @pytest.mark.parametrize(

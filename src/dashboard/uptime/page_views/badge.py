@@ -1,10 +1,12 @@
 """The badge of a store: its state and its share of 30 days as a small SVG that other pages can show."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from dashboard.uptime.models.periods import UptimePeriod
 from dashboard.uptime.models.stores import StoreState
 from dashboard.uptime.page_views.store_days import tile
+from dashboard.uptime.page_views.store_words import day_name
 
 WIDTHS = {**dict.fromkeys("fijlrt. ", 3.9), **dict.fromkeys("mw%", 10.5)}
 """About how wide characters are in the size of the badge, in units; others are `USUAL_WIDTH`."""
@@ -49,10 +51,10 @@ class Badge:
         return self.state_width + self.share_width
 
 
-def badge(state: StoreState, month: UptimePeriod) -> Badge:
-    """The badge. month: the last 30 days."""
+def badge(state: StoreState, month: UptimePeriod, until: date | None = None) -> Badge:
+    """The badge. month: the last 30 days; until: the last of them, if that is not the current day."""
     word, look = STATES[state]
-    share = _share(state, month)
+    share = _share(state, month) + (f" to {day_name(until)}" if until and month.incidents is not None else "")
     return Badge(
         name=f"Store {word}, {share}",
         state=word,

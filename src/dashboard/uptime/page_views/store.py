@@ -10,7 +10,7 @@ import msgspec
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.periods import KeptPolls, UptimePeriod
-from dashboard.uptime.models.stores import Incident, Span, StoreDay, StoredClosure, StoreNow
+from dashboard.uptime.models.stores import Incident, LastPoll, Span, StoreDay, StoredClosure, StoreNow
 from dashboard.uptime.page_views.badge import Badge, badge
 from dashboard.uptime.page_views.store_days import StripView, Tile, incidents_of_day, strip_view, tile
 from dashboard.uptime.page_views.store_hours import DayView, ObservedHours, WeekView, day_view, week_view
@@ -139,7 +139,7 @@ def store_view(rows: StoreRows, clock: StoreClock, asked_week: date | None) -> S
     ongoing = next((each for each in past.incidents if each.ongoing), None)
     return StoreView(
         state=state_words(msgspec.structs.replace(now.store, incident=ongoing), now.opening, clock.zone, clock.now),
-        facts=_facts(now.store, _was_open_when_polled(rows), clock),
+        facts=_facts(rows, clock),
         group=now.store.group or "",
         silence=silence_words(now.silence, clock.zone, clock.now),
         tiles=tuple(tile(period, _polled_since(period, rows.kept, clock)) for period in past.figures.periods),
@@ -161,15 +161,19 @@ def store_view(rows: StoreRows, clock: StoreClock, asked_week: date | None) -> S
         hours=business_hours(now.store, clock.local_day(clock.now)),
         closures=tuple(closures[:MOST_CLOSURES]),
         more_closures=max(0, len(closures) - MOST_CLOSURES),
-        badge=badge(now.store.state, past.figures.month),
+        badge=badge(now.store.state, past.figures.month, clock.last_day_of_old_figures),
     )
 
 
-def _was_open_when_polled(rows: StoreRows) -> bool | None:
-    """Whether the store was open at its last poll; None if no hours that are shown have that poll."""
-    last = rows.now.store.last_poll
-    polls = rows.hours.timeline.polls if last and isinstance(rows.hours, ObservedHours) else []
-    return next((poll.open for poll in reversed(polls) if last and poll.polled_at == last.polled_at), None)
+def _was_open_at(last: LastPoll, rows: StoreRows) -> bool:
+    """Whether the store was open at its last poll, as far as the hours that are shown, or its state, tell."""
+    store = rows.now.store
+    polls = rows.hours.timeline.polls if isinstance(rows.hours, ObservedHours) else []
+    closed_since = store.since if store.state == "closed" else None
+    return next(
+        (poll.open for poll in reversed(polls) if poll.polled_at == last.polled_at),
+        closed_since is None or last.polled_at < closed_since,
+    )
 
 
 def _rule(clock: StoreClock) -> str:
@@ -181,7 +185,8 @@ def _rule(clock: StoreClock) -> str:
     )
 
 
-def _facts(store: StoreNow, was_open: bool | None, clock: StoreClock) -> tuple[str, ...]:
+def _facts(rows: StoreRows, clock: StoreClock) -> tuple[str, ...]:
+    store = rows.now.store
     default = ", by default: no file names its zone" if store.timezone_is_default else ""
     zone = store.timezone if clock.zone.key == store.timezone else f"{store.timezone}, shown in UTC"
     found = [f"{clock_text(clock.now, clock.zone)} in {zone}{default}"]
@@ -189,7 +194,9 @@ def _facts(store: StoreNow, was_open: bool | None, clock: StoreClock) -> tuple[s
         at = moment_text(store.last_poll.polled_at, clock.zone, clock.now)
         ago = duration_words(max(0.0, (clock.now - store.last_poll.polled_at).total_seconds()))
         word = "up" if store.last_poll.status == "active" else "down"
-        found.append(f"last poll {at}, {ago} ago: {word}{', while it was closed' if was_open is False else ''}")
+        found.append(
+            f"last poll {at}, {ago} ago: {word}{'' if _was_open_at(store.last_poll, rows) else ', while it was closed'}"
+        )
     return tuple(found)
 
 

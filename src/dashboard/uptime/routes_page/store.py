@@ -47,7 +47,7 @@ SILENCE = timedelta(minutes=90)
 SVG = "image/svg+xml; charset=utf-8"
 BADGE_POLICY = "default-src 'none'"
 """A picture needs nothing else, neither where it is embedded nor opened by itself."""
-MOST_GAPS = 200
+GAPS_OF_A_WEEK = 200
 """Seven days have no more gaps of that length."""
 DELETED = "Polls of this time were deleted by their age: only the figures of its days are left."
 TOO_MANY = "This time has more than {number:,} polls, which are too many to draw."
@@ -174,7 +174,7 @@ async def _read_hours(
     coverage = await stores.select_coverage(db, store_id, window)
     is_open = await select_open_spans(db, store_id, window.start, clock.start_of(days[1] + timedelta(days=1)))
     return ObservedHours(
-        timeline, coverage.no_data, is_open, await stores.select_gaps(db, window, SILENCE, None, MOST_GAPS)
+        timeline, coverage.no_data, is_open, await stores.select_gaps(db, window, SILENCE, None, GAPS_OF_A_WEEK)
     )
 
 
@@ -229,7 +229,8 @@ async def get_badge(store_id: str) -> Response:
     store = await states.select_store_now(pool(), store_id, now, None)
     if store is None:
         raise NotFound("Unknown store.")
-    text = templates.render("badge.xml", badge=badge(store.state, await read_month(pool(), store_id, clock)))
+    month = await read_month(pool(), store_id, clock)
+    text = templates.render("badge.xml", badge=badge(store.state, month, clock.last_day_of_old_figures))
     tag = hashlib.sha256(text.encode()).hexdigest()[:20]
     headers = {
         "ETag": f'"{tag}"',
