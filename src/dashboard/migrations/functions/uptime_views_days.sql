@@ -122,11 +122,8 @@ AS $$
            local_day.day,
            opened.length,
            opened.up,
-           opened.length - (
-               SELECT coalesce(sum(upper(part) - lower(part)), '0')
-                 FROM unnest(measured.unseen * local_day.span) AS part
-           ),
-           CASE WHEN isempty(measured.unseen) THEN opened.up
+           opened.length - opened.unseen,
+           CASE WHEN opened.unseen = INTERVAL '0' THEN opened.up
                 ELSE (
                     SELECT coalesce(sum(upper(part) - lower(part)), '0')
                       FROM unnest(measured.observed_up * local_day.span) AS part
@@ -142,7 +139,10 @@ AS $$
         ) AS length, (
             SELECT coalesce(sum(upper(part) - lower(part)), '0')
               FROM unnest(measured.up * local_day.span) AS part
-        ) AS up
+        ) AS up, (
+            SELECT coalesce(sum(upper(part) - lower(part)), '0')
+              FROM unnest(measured.unseen * local_day.span) AS part
+        ) AS unseen
         OFFSET 0
       ) AS opened
 $$;
