@@ -31,6 +31,23 @@ async def test_a_chosen_day_has_its_hours_polls_and_incidents(
     assert chosen.attributes["href"] == "?day=2025-06-10#day"
 
 
+async def test_a_day_before_the_strip_has_its_figures_and_is_not_marked_in_it(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool
+) -> None:
+    polls = hourly(utc("2025-01-01 00:00"), utc("2025-06-12 00:00"), [utc("2025-01-10 10:00")])
+    await load(dashboard_db, {"s": Store(polls, timezone="UTC")})
+    page = await page_of(dashboard_app, "s", "?day=2025-01-10")
+
+    assert figure_text(page, "day") == "95.83% uptime: down for 1 h in 24 h of open time, 1 incident."
+    assert named(by_id(page, "week"), "h2")[0].text == "Hours from Fri 10 Jan to Thu 16 Jan 2025"
+    current = [
+        link.attributes["aria-label"] for link in named(wide_strip(page), "a") if "aria-current" in link.attributes
+    ]
+    assert current == [strip_names(page)[-1]]
+    unpolled = await page_of(dashboard_app, "s", "?day=2024-12-31")
+    assert figure_text(unpolled, "day") == "No data: nobody had polled the store by then."
+
+
 @pytest.mark.parametrize(
     ("day", "hours", "figures"),
     [("2025-10-26", 25, "in 25 h of open time"), ("2025-03-30", 23, "in 23 h of open time")],

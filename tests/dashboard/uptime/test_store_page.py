@@ -150,6 +150,9 @@ async def test_a_store_that_is_closed_today_says_so_and_why(
     assert strip_names(page)[-1].endswith(": not open so far")
     assert figure_text(page, "day") == "The store has not been open so far."
     assert "Stocktaking <all>" in by_id(page, "closures").text
+    earlier = await page_of(dashboard_app, "s", f"?week={today - timedelta(days=14)}")
+    assert ": up, while it was closed" in by_id(page, "state").text
+    assert ": up, while it was closed" in by_id(earlier, "state").text
 
 
 async def test_many_incidents_are_cut_off_with_words_and_the_ongoing_one_is_first(

@@ -85,7 +85,7 @@ async def test_a_week_that_nobody_observed_is_not_said_to_be_without_downtime(
     )
 
     unseen = by_id(await page_of(dashboard_app, "s", "?week=2025-06-08"), "week")
-    assert finding_of(unseen) == "The store was open for 2 days, and nobody observed it."
+    assert finding_of(unseen) == "The store was open for 2 days 8 h, and nobody observed it."
     closed = by_id(await page_of(dashboard_app, "s", "?week=2025-05-18"), "week")
     assert finding_of(closed) == "The store was not open."
     seen = by_id(await page_of(dashboard_app, "s", "?week=2025-06-12"), "week")

@@ -24,6 +24,7 @@ from dashboard.uptime.page_views.store_hours import week_of
 from dashboard.uptime.page_views.store_state import state_words
 from dashboard.uptime.page_views.store_words import (
     exact_percent_text,
+    lasting,
     moment_text,
     short_percent_text,
     span_text,
@@ -90,6 +91,11 @@ def test_no_downtime_is_too_short_to_be_seen_in_a_share(whole: int, microseconds
     assert exact_percent_text(whole - down, whole) != "100.00%"
 
 
+def test_a_duration_of_days_has_its_hours() -> None:
+    seconds = (None, 59, 3600 * 47, 3600 * 48, 3600 * 65 + 3599, 3600 * 240)
+    assert list(map(lasting, seconds)) == ["–", "59 s", "47 h", "2 days", "2 days 17 h", "10 days"]
+
+
 def test_a_coverage_is_rounded_down_and_a_dash_where_it_is_unknown() -> None:
     assert [whole_percent_text(share) for share in (1, 0.9999, 0.29, 0, None)] == ["100%", "99%", "29%", "0%", "–"]
 
@@ -116,7 +122,7 @@ def test_a_store_that_closed_while_it_was_down_says_how_long_it_was_open_in_that
     words = state_words(down, [Span(NOW, NOW + timedelta(hours=5))], BERLIN, NOW)
 
     assert words.word + words.rest == "Down for 8 h, since 05:12 by the store's clocks."
-    assert words.more == ("Open now, closes 18:12.", "It was open for 2 h 10 min of the 8 h.")
+    assert words.more == ("Open now, closes 18:12.", "It was open for 2 h 10 min of that time.")
 
 
 def test_a_stale_store_and_one_that_was_never_polled_have_no_data() -> None:

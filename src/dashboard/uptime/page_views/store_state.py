@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.stores import Span, StoreNow, StoreState
-from dashboard.uptime.page_views.store_words import NO_DATA, moment_text
+from dashboard.uptime.page_views.store_words import NO_DATA, lasting, moment_text
 
 AHEAD = timedelta(days=15)
 """How far ahead the next opening is looked for."""
@@ -39,9 +39,9 @@ def state_words(store: StoreNow, opening: Sequence[Span], zone: ZoneInfo, now: d
     word, style = STATES[store.state]
     more = [opening_words(opening, zone, now, always_open=store.always_open)]
     if store.state == "down" and store.since is not None and store.incident is not None:
-        lasted = duration_words(max(0.0, (now - store.since).total_seconds()))
-        down = duration_words(store.incident.duration_seconds)
-        more += [f"It was open for {down} of the {lasted}."] if down != lasted else []
+        open_for = store.incident.duration_seconds
+        has_closed = open_for < (now - store.since).total_seconds() - 1
+        more += [f"It was open for {lasting(open_for)} of that time."] if has_closed else []
     if store.closed_because:
         more.append(f"The reason: {store.closed_because}.")
     if store.state == "closed" and store.incident is not None:

@@ -77,5 +77,8 @@ def joined(parts: Sequence[str]) -> str:
 
 
 def lasting(seconds: float | None) -> str:
-    """A duration in words; a dash where it is unknown."""
-    return UNKNOWN if seconds is None else duration_words(seconds)
+    """A duration in words, in days with their hours: `2 days 17 h`; a dash where it is unknown."""
+    if seconds is None:
+        return UNKNOWN
+    hours = int(seconds // 3600)
+    return f"{hours // 24} days {hours % 24} h" if hours >= 48 and hours % 24 else duration_words(seconds)
