@@ -122,7 +122,7 @@ def test_a_store_that_closed_while_it_was_down_says_how_long_it_was_open_in_that
     words = state_words(down, [Span(NOW, NOW + timedelta(hours=5))], BERLIN, NOW)
 
     assert words.word + words.rest == "Down for 8 h, since 05:12 by the store's clocks."
-    assert words.more == ("Open now, closes 18:12.", "It was open for 2 h 10 min of that time.")
+    assert words.more == ("It was open for 2 h 10 min of that time.", "Open now, closes 18:12.")
 
 
 def test_a_stale_store_and_one_that_was_never_polled_have_no_data() -> None:

@@ -35,13 +35,14 @@ class StateWords:
 
 
 def state_words(store: StoreNow, opening: Sequence[Span], zone: ZoneInfo, now: datetime) -> StateWords:
-    """The state of a store. opening: when it is open from now on, for as long as `AHEAD`."""
+    """The state of a store, with its incident that is not over. opening: when it is open from now on, until `AHEAD`."""
     word, style = STATES[store.state]
-    more = [opening_words(opening, zone, now, always_open=store.always_open)]
+    more = []
     if store.state == "down" and store.since is not None and store.incident is not None:
         open_for = store.incident.duration_seconds
         has_closed = open_for < (now - store.since).total_seconds() - 1
         more += [f"It was open for {lasting(open_for)} of that time."] if has_closed else []
+    more.append(opening_words(opening, zone, now, always_open=store.always_open))
     if store.closed_because:
         more.append(f"The reason: {store.closed_because}.")
     if store.state == "closed" and store.incident is not None:
