@@ -361,8 +361,16 @@ BEGIN
          GROUP BY due.today, due.since, due.until, due.change_until
     LOOP
         IF part.until > part.since THEN
-            INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
-            SELECT days.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+            INSERT INTO store_recent_day (
+                store_id, day, open_time, uptime, observed_time, observed_uptime, incidents
+            )
+            SELECT days.store_id,
+                   days.day,
+                   days.open_time,
+                   days.uptime,
+                   days.observed_time,
+                   days.observed_uptime,
+                   days.incidents
               FROM stores_days(part.stores, part.since, part.until, coverage, known) AS days
              ORDER BY days.store_id, days.day;
         END IF;
@@ -558,13 +566,22 @@ BEGIN
          WHERE store.first_polled_at < visible.newest - keep AND span.since < span.until
          ORDER BY store.store_id
     LOOP
-        INSERT INTO store_day AS kept (store_id, day, open_time, uptime, observed_time, incidents)
-        SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+        INSERT INTO store_day AS kept (
+            store_id, day, open_time, uptime, observed_time, observed_uptime, incidents
+        )
+        SELECT due.store_id,
+               days.day,
+               days.open_time,
+               days.uptime,
+               days.observed_time,
+               days.observed_uptime,
+               days.incidents
           FROM store_days(due.store_id, due.since, due.until, coverage, at_time) AS days
         ON CONFLICT (store_id, day) DO UPDATE -- the time zone has changed: the rest of a day
            SET open_time = kept.open_time + excluded.open_time,
                uptime = kept.uptime + excluded.uptime,
                observed_time = kept.observed_time + excluded.observed_time,
+               observed_uptime = kept.observed_uptime + excluded.observed_uptime,
                incidents = kept.incidents + excluded.incidents;
         SELECT open_parts.last_open > coalesce(upper(history.up), '-infinity')
                    AND open_parts.last_open > history_begins(due.store_id, at_time)
@@ -686,10 +703,10 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION store_days(of_store text, since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(day date, open_time interval, uptime interval, observed_time interval, incidents integer)
+CREATE FUNCTION store_days(of_store text, since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(day date, open_time interval, uptime interval, observed_time interval, observed_uptime interval, incidents integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+    SELECT days.day, days.open_time, days.uptime, days.observed_time, days.observed_uptime, days.incidents
       FROM stores_days(ARRAY[of_store], since, until, coverage, known) AS days
 $$;
 
@@ -1171,7 +1188,7 @@ CREATE FUNCTION store_weeks(of_stores text[], as_of timestamp with time zone, co
       LEFT JOIN incident ON incident.store_id = week.store_id
 $$;
 
-CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(store_id text, day date, open_time interval, uptime interval, observed_time interval, incidents integer)
+CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, until timestamp with time zone, coverage interval, known timestamp with time zone) RETURNS TABLE(store_id text, day date, open_time interval, uptime interval, observed_time interval, observed_uptime interval, incidents integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     WITH history AS MATERIALIZED (
@@ -1218,7 +1235,8 @@ CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, un
                zone_of(store.timezone) AS zone,
                history.open,
                history.up,
-               unobserved(history.store_id, history.open, coverage, known) AS unseen,
+               unseen.parts AS unseen,
+               history.up - unseen.parts AS observed_up,
                CASE WHEN isempty(history.down) THEN '{}'
                     ELSE array(
                         SELECT lower(part.span)
@@ -1253,6 +1271,9 @@ CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, un
           FROM history
           JOIN store ON store.store_id = history.store_id
           LEFT JOIN first_incident ON first_incident.store_id = history.store_id
+         CROSS JOIN LATERAL (
+            SELECT unobserved(history.store_id, history.open, coverage, known) AS parts OFFSET 0
+          ) AS unseen
     ), local_day AS MATERIALIZED (
         SELECT zones.zone, each.day, tstzmultirange(each.span) AS span
           FROM (SELECT DISTINCT measured.zone FROM measured) AS zones
@@ -1273,14 +1294,14 @@ CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, un
     SELECT measured.store_id,
            local_day.day,
            opened.length,
-           (
-               SELECT coalesce(sum(upper(part) - lower(part)), '0')
-                 FROM unnest(measured.up * local_day.span) AS part
-           ),
-           opened.length - (
-               SELECT coalesce(sum(upper(part) - lower(part)), '0')
-                 FROM unnest(measured.unseen * local_day.span) AS part
-           ),
+           opened.up,
+           opened.length - opened.unseen,
+           CASE WHEN opened.unseen = INTERVAL '0' THEN opened.up
+                ELSE (
+                    SELECT coalesce(sum(upper(part) - lower(part)), '0')
+                      FROM unnest(measured.observed_up * local_day.span) AS part
+                )
+           END,
            (SELECT count(*)::integer FROM unnest(measured.of_incidents) AS start WHERE local_day.span @> start)
       FROM measured
       JOIN local_day ON local_day.zone = measured.zone
@@ -1288,7 +1309,13 @@ CREATE FUNCTION stores_days(of_stores text[], since timestamp with time zone, un
         SELECT (
             SELECT coalesce(sum(upper(part) - lower(part)), '0')
               FROM unnest(measured.open * local_day.span) AS part
-        ) AS length
+        ) AS length, (
+            SELECT coalesce(sum(upper(part) - lower(part)), '0')
+              FROM unnest(measured.up * local_day.span) AS part
+        ) AS up, (
+            SELECT coalesce(sum(upper(part) - lower(part)), '0')
+              FROM unnest(measured.unseen * local_day.span) AS part
+        ) AS unseen
         OFFSET 0
       ) AS opened
 $$;
@@ -1780,9 +1807,11 @@ CREATE TABLE store_day (
     open_time interval NOT NULL,
     uptime interval NOT NULL,
     observed_time interval NOT NULL,
+    observed_uptime interval NOT NULL,
     incidents integer NOT NULL,
     CONSTRAINT store_day_check CHECK (((open_time >= uptime) AND (uptime >= '00:00:00'::interval))),
     CONSTRAINT store_day_check1 CHECK (((open_time >= observed_time) AND (observed_time >= '00:00:00'::interval))),
+    CONSTRAINT store_day_check2 CHECK (((LEAST(uptime, observed_time) >= observed_uptime) AND (observed_uptime >= '00:00:00'::interval))),
     CONSTRAINT store_day_incidents_check CHECK ((incidents >= 0))
 );
 
@@ -1855,9 +1884,11 @@ CREATE TABLE store_recent_day (
     open_time interval NOT NULL,
     uptime interval NOT NULL,
     observed_time interval NOT NULL,
+    observed_uptime interval NOT NULL,
     incidents integer NOT NULL,
     CONSTRAINT store_recent_day_check CHECK (((open_time >= uptime) AND (uptime >= '00:00:00'::interval))),
     CONSTRAINT store_recent_day_check1 CHECK (((open_time >= observed_time) AND (observed_time >= '00:00:00'::interval))),
+    CONSTRAINT store_recent_day_check2 CHECK (((LEAST(uptime, observed_time) >= observed_uptime) AND (observed_uptime >= '00:00:00'::interval))),
     CONSTRAINT store_recent_day_incidents_check CHECK ((incidents >= 0))
 );
 

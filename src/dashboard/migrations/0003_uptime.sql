@@ -55,10 +55,12 @@ CREATE TABLE store_day (
     open_time interval NOT NULL,
     uptime interval NOT NULL,
     observed_time interval NOT NULL, -- the part of the open time that a poll covers
+    observed_uptime interval NOT NULL, -- the part of the uptime that a poll covers
     incidents integer NOT NULL CHECK (incidents >= 0), -- those that began on this day
     PRIMARY KEY (store_id, day),
     CHECK (open_time >= uptime AND uptime >= interval '0'),
-    CHECK (open_time >= observed_time AND observed_time >= interval '0')
+    CHECK (open_time >= observed_time AND observed_time >= interval '0'),
+    CHECK (least(uptime, observed_time) >= observed_uptime AND observed_uptime >= interval '0')
 );
 
 -- The figures of a store for the local days from `polls_since` to `days_until`, so that months are added up and not
@@ -69,10 +71,12 @@ CREATE TABLE store_recent_day (
     open_time interval NOT NULL,
     uptime interval NOT NULL,
     observed_time interval NOT NULL,
+    observed_uptime interval NOT NULL,
     incidents integer NOT NULL CHECK (incidents >= 0),
     PRIMARY KEY (store_id, day),
     CHECK (open_time >= uptime AND uptime >= interval '0'),
-    CHECK (open_time >= observed_time AND observed_time >= interval '0')
+    CHECK (open_time >= observed_time AND observed_time >= interval '0'),
+    CHECK (least(uptime, observed_time) >= observed_uptime AND observed_uptime >= interval '0')
 );
 
 -- As in the file, in local wall clock; a store without any row is always open. A row holds on the local days

@@ -42,9 +42,18 @@ class StoreClock:
         return self.end == self.now
 
     @property
+    def last_day_of_old_figures(self) -> date | None:
+        """The last local day of figures that do not go up to now; None if they do."""
+        return None if self.is_current else self.today
+
+    @property
     def first_day(self) -> date:
         """The first day of the strip."""
         return self.today - timedelta(days=STRIP_DAYS - 1)
+
+    def has_in_strip(self, day: date) -> bool:
+        """Whether a day is one of the strip."""
+        return self.first_day <= day <= self.today
 
     def local_day(self, at: datetime) -> date:
         return at.astimezone(self.zone).date()
@@ -79,6 +88,15 @@ class Figures:
     days: Sequence[StoreDay]
     periods: Sequence[UptimePeriod]
 
+    @property
+    def month(self) -> UptimePeriod:
+        """The last 30 days."""
+        return next(each for each in self.periods if each.period == "30d")
+
+    def on(self, day: date) -> StoreDay | None:
+        """The figures of a day of the strip; None before the first poll."""
+        return next((each for each in self.days if each.day == day), None)
+
 
 async def read_figures(db: Executor, store_id: str, clock: StoreClock) -> Figures:
     """The last 90 days of a store, and its figures in the last 24 hours, 7, 30 and 90 days."""
@@ -102,26 +120,21 @@ async def read_month(db: Executor, store_id: str, clock: StoreClock) -> UptimePe
     return period_of("30d", clock.window(first, clock.today), days, Recoveries(0, None))
 
 
-def is_unknown(day: StoreDay) -> bool:
-    """Whether a store was open on a day and nobody observed it at all."""
-    return day.open_seconds > 0 and not day.observed_seconds
-
-
 def period_of(name: PeriodName, window: Window, days: Sequence[StoreDay], recoveries: Recoveries) -> UptimePeriod:
-    """The sum of days. A day that nobody observed is neither up nor down."""
-    known = [day for day in days if day.open_seconds and not is_unknown(day)]
+    """The sum of days. Open time that nobody observed is neither up nor down."""
     is_open = sum(day.open_seconds for day in days)
-    up, down = sum(day.up_seconds for day in known), sum(day.down_seconds for day in known)
-    has_figures = bool(known) or (bool(days) and not is_open)
+    observed = sum(day.observed_seconds for day in days)
+    up = sum(day.observed_up_seconds for day in days)
+    has_figures = observed > 0 or (bool(days) and not is_open)
     return UptimePeriod(
         period=name,
         start=window.start.astimezone(UTC),
         end=window.end.astimezone(UTC),
-        uptime_share=up / (up + down) if known else None,
+        uptime_share=up / observed if observed else None,
         up_seconds=up if has_figures else None,
-        down_seconds=down if has_figures else None,
-        unknown_seconds=sum(day.open_seconds for day in days if is_unknown(day)) if days else None,
-        coverage=sum(day.observed_seconds for day in days) / is_open if is_open else None,
+        down_seconds=observed - up if has_figures else None,
+        unknown_seconds=is_open - observed if days else None,
+        coverage=observed / is_open if is_open else None,
         incidents=sum(day.incidents for day in days) if days else None,
         recoveries=recoveries.number,
         mean_seconds_to_recover=recoveries.mean_seconds,

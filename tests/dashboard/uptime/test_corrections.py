@@ -297,7 +297,7 @@ async def test_a_second_change_of_a_store_before_its_days_are_made_again_counts_
     assert answer.status_code < 300, await answer.get_data()
     await days.make_recent_days(dashboard_db, 100, made_at, made_at)
 
-    made = "SELECT day, open_time, uptime, observed_time, incidents FROM store_recent_day ORDER BY day"
+    made = "SELECT day, open_time, uptime, observed_time, observed_uptime, incidents FROM store_recent_day ORDER BY day"
     found = await dashboard_db.fetch(made)
     await dashboard_db.execute("TRUNCATE store_recent_day")
     await dashboard_db.execute("UPDATE store SET days_until = NULL, days_made_on = NULL")

@@ -347,6 +347,7 @@ async def test_the_days_add_up_to_the_open_time_before_and_after_old_polls_are_d
                         up_seconds=total(is_up).total_seconds(),
                         down_seconds=(total(is_open) - total(is_up)).total_seconds(),
                         observed_seconds=(total(is_open) - total(uncovered(is_open, known.polls))).total_seconds(),
+                        observed_up_seconds=(total(is_up) - total(uncovered(is_up, known.polls))).total_seconds(),
                         incidents=sum(start <= at < end for at in began),
                     )
                 )

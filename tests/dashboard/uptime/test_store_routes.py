@@ -143,6 +143,7 @@ async def test_days_are_local_days(stores: Stores) -> None:
             "up_seconds": 8100,
             "down_seconds": 2700,
             "observed_seconds": 6360,
+            "observed_up_seconds": 3660,
             "incidents": 1,
         },
         {
@@ -151,6 +152,7 @@ async def test_days_are_local_days(stores: Stores) -> None:
             "up_seconds": 0,
             "down_seconds": 0,
             "observed_seconds": 0,
+            "observed_up_seconds": 0,
             "incidents": 0,
         },
     ]

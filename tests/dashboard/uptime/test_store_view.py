@@ -8,15 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.web.charts.marks import Link
 from dashboard.uptime.models.periods import Recoveries, UptimePeriod
-from dashboard.uptime.models.stores import HoursRow, Incident, LastPoll, Span, StoreDay, StoredClosure, StoreNow
+from dashboard.uptime.models.stores import (
+    Incident,
+    LastPoll,
+    Span,
+    StoreDay,
+    StoreNow,
+    StoreState,
+)
 from dashboard.uptime.page_views.badge import badge
 from dashboard.uptime.page_views.store_days import strip_view, tile
 from dashboard.uptime.page_views.store_hours import week_of
-from dashboard.uptime.page_views.store_opening import business_hours, closure_rows
-from dashboard.uptime.page_views.store_state import opening_words, state_words
+from dashboard.uptime.page_views.store_state import state_words
 from dashboard.uptime.page_views.store_words import (
     exact_percent_text,
+    lasting,
     moment_text,
     short_percent_text,
     span_text,
@@ -30,7 +38,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = utc("2026-11-28 12:12")
 TODAY = date(2026, 11, 28)
 NO_RECOVERY = Recoveries(0, None)
-CLOCK = StoreClock("Europe/Berlin", BERLIN, NOW, NOW, NOW)
 STORE = StoreNow(
     store_id="7",
     state="up",
@@ -49,7 +56,9 @@ STORE = StoreNow(
 def store_day(
     day: date, down: float = 0, *, is_open: float = DAY, observed: float = DAY, incidents: int = 0
 ) -> StoreDay:
-    return StoreDay(day, is_open, is_open - down, down, min(observed, is_open), incidents)
+    """A day of which the downtime was observed first."""
+    observed = min(observed, is_open)
+    return StoreDay(day, is_open, is_open - down, down, observed, observed - min(down, observed), incidents)
 
 
 def period(*days: StoreDay, recoveries: Recoveries = NO_RECOVERY) -> UptimePeriod:
@@ -63,13 +72,13 @@ def figures(*days: StoreDay) -> Figures:
 @pytest.mark.parametrize(
     ("part", "whole", "exact", "short"),
     [
-        (DAY, DAY, "100.00 %", "100 %"),
-        (DAY - 1e-6, DAY, "99.99 %", "99.99 %"),
-        (90 * DAY - 60, 90 * DAY, "99.99 %", "99.99 %"),
-        (0.57 * 10_000, 10_000, "57.00 %", "57 %"),
-        (0.979 * DAY, DAY, "97.90 %", "97.9 %"),
-        (0.1 * DAY, DAY, "10.00 %", "10 %"),
-        (0, DAY, "0.00 %", "0 %"),
+        (DAY, DAY, "100.00%", "100%"),
+        (DAY - 1e-6, DAY, "99.99%", "99.99%"),
+        (90 * DAY - 60, 90 * DAY, "99.99%", "99.99%"),
+        (0.57 * 10_000, 10_000, "57.00%", "57%"),
+        (0.979 * DAY, DAY, "97.90%", "97.9%"),
+        (0.1 * DAY, DAY, "10.00%", "10%"),
+        (0, DAY, "0.00%", "0%"),
     ],
 )
 def test_a_share_is_rounded_down_and_only_all_is_100_percent(part: float, whole: float, exact: str, short: str) -> None:
@@ -79,11 +88,16 @@ def test_a_share_is_rounded_down_and_only_all_is_100_percent(part: float, whole:
 @given(st.integers(1, 90 * 86_400), st.integers(1, 10**6))
 def test_no_downtime_is_too_short_to_be_seen_in_a_share(whole: int, microseconds: int) -> None:
     down = min(microseconds / 10**6, whole)
-    assert exact_percent_text(whole - down, whole) != "100.00 %"
+    assert exact_percent_text(whole - down, whole) != "100.00%"
+
+
+def test_a_duration_of_days_has_its_hours() -> None:
+    seconds = (None, 59, 3600 * 47, 3600 * 48, 3600 * 65 + 3599, 3600 * 240)
+    assert list(map(lasting, seconds)) == ["–", "59 s", "47 h", "2 days", "2 days 17 h", "10 days"]
 
 
 def test_a_coverage_is_rounded_down_and_a_dash_where_it_is_unknown() -> None:
-    assert [whole_percent_text(share) for share in (1, 0.9999, 0.29, 0, None)] == ["100 %", "99 %", "29 %", "0 %", "–"]
+    assert [whole_percent_text(share) for share in (1, 0.9999, 0.29, 0, None)] == ["100%", "99%", "29%", "0%", "–"]
 
 
 def test_a_time_has_its_day_unless_that_is_today_and_its_year_unless_it_is_this_one() -> None:
@@ -102,12 +116,21 @@ def test_the_state_is_a_sentence_with_the_time_of_the_stores_clocks() -> None:
     assert words.more == ("Open now, closes 22:00.",)
 
 
+def test_a_store_that_closed_while_it_was_down_says_how_long_it_was_open_in_that_time() -> None:
+    incident = Incident(utc("2026-11-28 04:12"), NOW, None, None, 7800, 7800, 0, True, False)
+    down = msgspec.structs.replace(STORE, state="down", since=utc("2026-11-28 04:12"), incident=incident)
+    words = state_words(down, [Span(NOW, NOW + timedelta(hours=5))], BERLIN, NOW)
+
+    assert words.word + words.rest == "Down for 8 h, since 05:12 by the store's clocks."
+    assert words.more == ("It was open for 2 h 10 min of that time.", "Open now, closes 18:12.")
+
+
 def test_a_stale_store_and_one_that_was_never_polled_have_no_data() -> None:
     stale = state_words(msgspec.structs.replace(STORE, state="stale"), [], BERLIN, NOW)
     never = state_words(msgspec.structs.replace(STORE, state="never_polled", since=None), [], BERLIN, NOW)
 
     assert stale.word == never.word == "No data"
-    assert "nobody had polled it for 3 hours of open time" in stale.rest
+    assert stale.rest == ": nobody has polled it since 12:30 by the store's clocks, more than 3 hours of open time ago."
     assert never.rest == ": nobody has polled this store yet."
 
 
@@ -124,15 +147,6 @@ def test_a_closed_store_says_why_and_that_it_was_down_when_it_closed() -> None:
     )
 
 
-def test_the_next_opening_is_named_and_one_without_end_is_not() -> None:
-    assert opening_words([Span(utc("2026-11-30 08:00"), utc("2026-11-30 20:00"))], BERLIN, NOW) == (
-        "Closed now, opens Mon 30 Nov, 09:00."
-    )
-    endless = [Span(NOW, NOW + timedelta(days=15))]
-    assert opening_words(endless, BERLIN, NOW) == "Open now, without a break for the next 15 days."
-    assert opening_words(endless, BERLIN, NOW, always_open=True) == "Open around the clock."
-
-
 def test_a_period_is_the_sum_of_its_days_without_those_that_nobody_observed() -> None:
     days = [
         store_day(date(2026, 11, 26), down=DAY / 4, incidents=1),
@@ -145,13 +159,12 @@ def test_a_period_is_the_sum_of_its_days_without_those_that_nobody_observed() ->
     assert found.uptime_share == pytest.approx(1.25 / 1.5)
     assert (found.coverage, found.incidents) == (1.5 / 2.5, 1)
     assert (tile(found).share, tile(found).notes) == (
-        "83.33 %",
+        "83.33%",
         (
             "down 6 h",
             "1 incident",
             "10 min to recover on average",
-            "60 % observed",
-            "24 h on days without data, not counted",
+            "60% observed",
         ),
     )
 
@@ -162,7 +175,7 @@ def test_nothing_known_is_no_data_and_never_open_is_closed() -> None:
     assert tile(unknown).share == "No data"
     never = period()
     assert (never.uptime_share, never.unknown_seconds, never.coverage, never.incidents) == (None, None, None, None)
-    assert (tile(never).share, tile(never).notes) == ("No data", ("not polled before the end of this time",))
+    assert (tile(never).share, tile(never).notes) == ("No data", ("not polled yet",))
     closed = period(store_day(TODAY, is_open=0))
     assert (closed.uptime_share, closed.down_seconds) == (None, 0)
     assert tile(closed).share == "Closed"
@@ -187,10 +200,10 @@ def test_each_day_of_the_strip_has_a_name_that_says_it_all() -> None:
     assert len(names) == 90
     assert (names[0], names[1]) == ("Aug 31 2026: closed", "Sep 1 2026: no data")
     assert names[-7:] == [
-        "Nov 22 2026: 75 % uptime, 1 incident",
-        "Nov 23 2026: 0 % uptime, an earlier incident goes on",
+        "Nov 22 2026: 75% uptime, 1 incident",
+        "Nov 23 2026: 0% uptime, an earlier incident goes on",
         "Nov 24 2026: no data",
-        "Nov 25 2026: 100 % uptime, no incident, 10 % of it observed",
+        "Nov 25 2026: 100% uptime, no incident, 10% of it observed",
         "Nov 26 2026: no data",
         "Nov 27 2026: no data",
         "Nov 28 2026: not open so far",
@@ -215,58 +228,49 @@ def test_the_week_is_the_last_one_the_asked_one_or_the_one_of_the_chosen_day() -
     assert week_of(None, TODAY - timedelta(days=7), TODAY) == TODAY - timedelta(days=7)
 
 
-def test_the_hours_in_force_are_shown_and_when_they_change() -> None:
-    before, after = date(2026, 11, 30), date(2026, 12, 1)
-    rows = [
-        HoursRow(0, "09:00:00", "12:00:00", None, before),
-        HoursRow(0, "13:00:00", "18:00:00", None, before),
-        HoursRow(4, "22:00:00", "04:00:00", None, before),
-        HoursRow(6, "00:00:00", "24:00:00", None, before),
-        HoursRow(0, "08:00:00", "23:59:59", after, None),
-    ]
-    found = business_hours(msgspec.structs.replace(STORE, hours=rows), TODAY)
+def test_a_day_says_how_little_of_it_was_observed_below_nine_tenths() -> None:
+    nearly, well = (
+        store_day(date(2026, 11, 26), observed=DAY * 0.899),
+        store_day(date(2026, 11, 27), observed=DAY * 0.9),
+    )
+    strip = strip_view(figures(nearly, well), TODAY, None, is_current=True).chart.wide.marks
+    links = [link for link in strip if isinstance(link, Link)]
 
-    assert [each.shifts for each in found.days] == [
-        "09:00–12:00 and 13:00–18:00",
-        "closed",
-        "closed",
-        "closed",
-        "22:00–04:00 of the next day",
-        "closed",
-        "all day",
+    assert [link.label for link in links[-3:-1]] == [
+        "Nov 26 2026: 100% uptime, no incident, 89% of it observed",
+        "Nov 27 2026: 100% uptime, no incident",
     ]
-    assert found.later == ("Tuesday 1 December 2026",)
-    assert business_hours(msgspec.structs.replace(STORE, hours=rows), after).days[0].shifts == "08:00–24:00"
-    assert business_hours(msgspec.structs.replace(STORE, always_open=True), TODAY).days == ()
+    assert [[path.style for path in link.paths] for link in links[-3:-1]] == [
+        ["area", "bar", "unseen"],
+        ["area", "bar"],
+    ]
 
 
-def test_closures_to_come_are_before_those_that_are_over() -> None:
-    closures = [
-        StoredClosure(date(2026, 11, 1), date(2026, 11, 2), "Stocktaking"),
-        StoredClosure(date(2026, 12, 25), date(2026, 12, 26), "Christmas"),
-        StoredClosure(utc("2026-11-28 12:00"), utc("2026-11-28 13:00"), ""),
-    ]
-    assert [(row.when, row.reason, row.is_over) for row in closure_rows(closures, CLOCK)] == [
-        ("13:00 to 14:00", "", False),
-        ("Friday 25 December 2026 to Saturday 26 December 2026", "Christmas", False),
-        ("Sunday 1 November 2026 to Monday 2 November 2026", "Stocktaking", True),
-    ]
+def test_a_period_of_which_little_was_observed_is_not_said_to_be_without_downtime() -> None:
+    assert tile(period(store_day(TODAY, observed=DAY * 0.5))).notes[0] == "never seen down"
+    assert tile(period(store_day(TODAY))).notes[0] == "never down"
 
 
 @pytest.mark.parametrize(
-    ("state", "text"),
-    [("up", "up · 75.00 %"), ("down", "down · 75.00 %"), ("stale", "late · 75.00 %"), ("closed", "closed · 75.00 %")],
+    ("state", "word"), [("up", "up"), ("down", "down"), ("stale", "no data"), ("closed", "closed")]
 )
-def test_a_badge_says_the_state_in_words_and_by_a_shape(state: str, text: str) -> None:
-    month = period(store_day(TODAY, down=DAY / 4, incidents=1))
-    found = badge(state, month)  # type: ignore[arg-type]  # one of the states
+def test_a_badge_says_the_state_in_words_and_by_a_shape(state: StoreState, word: str) -> None:
+    found = badge(state, period(store_day(TODAY, down=DAY / 4, incidents=1)))
 
-    assert found.text == text
-    assert found.name == f"Now {text.split()[0]}; uptime of 30 days: 75.00 %"
+    assert (found.state, found.share) == (word, "75.00% up in 30 days")
+    assert found.name == f"Store {word}, 75.00% up in 30 days"
 
 
-def test_a_badge_of_a_store_without_polls_has_no_share() -> None:
-    assert badge("never_polled", period()).text == "never polled · no data"
+def test_each_look_of_a_badge_has_a_shape_and_a_colour_of_its_own() -> None:
+    looks = [badge(state, period()) for state in ("up", "down", "closed")]
+    assert len({each.shape for each in looks}) == len({each.colour for each in looks}) == 3
+
+
+def test_a_badge_without_a_share_says_why() -> None:
+    unknown, closed = store_day(TODAY, observed=0), store_day(TODAY, is_open=0)
+    assert badge("never_polled", period()).share == "never polled"
+    assert badge("stale", period(unknown)).share == "not observed in 30 days"
+    assert badge("closed", period(closed)).share == "not open in 30 days"
 
 
 def test_the_clock_of_a_store_knows_its_own_day() -> None:

@@ -20,10 +20,11 @@ POOR_ABOVE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class StripDay:
-    """One day. good: the good share of it, 0 to 1; None where nothing was observed. closed: it does not count.
+    """One day. closed: it does not count. good: the good share of what was observed of it, 0 to 1; None: nothing was.
 
     label: the name of its link. cells: its row in the table after its name. current: the value of `aria-current`, such
-    as `date` for the current day; the group of links is entered at this one.
+    as `date` for the current day; the group of links is entered at this one. observed: how much of the day was
+    observed, 0 to 1; the rest of its bar is hollow.
     """
 
     name: str
@@ -33,6 +34,7 @@ class StripDay:
     closed: bool
     cells: tuple[str, ...]
     current: str = ""
+    observed: float = 1
 
 
 def day_strip(days: Sequence[StripDay], columns: tuple[str, ...], words: Words) -> Chart:
@@ -67,18 +69,20 @@ def _draw(days: Sequence[StripDay], frame: Frame) -> Drawing:
 
 
 def _paths(day: StripDay, box: Box) -> tuple[Path, ...]:
-    """The bar of a day, over an area that can be clicked everywhere."""
+    """The bar of a day, over an area that can be clicked everywhere: good from the top, bad from the bottom."""
     whole = Path("area", boxes([box]))
     if day.closed:
         return whole, Path("closed", dot(((box.left + box.right) / 2, (box.top + box.bottom) / 2)))
     if day.good is None:
         return (Path("unknown", whole.data),)
-    bad = 1 - min(1.0, max(0.0, day.good))
-    height = max(LEAST_NOTCH, bad * (box.bottom - box.top)) if bad > 0 else 0
-    split = box.bottom - height
-    upper = Path(style_of_day(day.good), boxes([Box(box.left, box.top, box.right, split)]))
-    lower = Box(box.left, split, box.right, box.bottom)
-    found = (whole, upper, Path("bad-ground", boxes([lower])), Path("bad", hatching(lower, 4)))
+    good, observed = min(1.0, max(0.0, day.good)), min(1.0, max(0.0, day.observed))
+    height = (box.bottom - box.top) * observed
+    lower = Box(box.left, box.bottom - max(LEAST_NOTCH, height * (1 - good)), box.right, box.bottom)
+    end = lower.top if good < 1 else box.bottom
+    upper = Box(box.left, box.top, box.right, min(end, box.top + height * good) if observed < 1 else end)
+    bad = (Path("bad-ground", boxes([lower])), Path("bad", hatching(lower, 4))) if good < 1 else ()
+    unseen = Path("unseen", boxes([Box(box.left, upper.bottom, box.right, end)]))
+    found = (whole, Path(style_of_day(good), boxes([upper])), unseen, *bad)
     return tuple(path for path in found if path.data)
 
 

@@ -3,8 +3,8 @@
 -- old polls.
 
 -- The figures of stores for each of their local days, of the part of them between two instants, by their polls up to
--- `known`: open time, the part of it in which the store was up, the part that a poll covers, and the incidents that
--- began on the day.
+-- `known`: open time, the part of it in which the store was up, the part that a poll covers, the uptime in that part,
+-- and the incidents that began on the day.
 --
 -- An incident begins where the store goes down after it was up in the window, and, if the window begins with downtime,
 -- there if the store was up when it was last open, or if its history begins no earlier. down_before stands for the open
@@ -13,7 +13,8 @@ CREATE OR REPLACE FUNCTION stores_days(
     of_stores text [], since timestamptz, until timestamptz, coverage interval, known timestamptz
 )
 RETURNS TABLE (
-    store_id text, day date, open_time interval, uptime interval, observed_time interval, incidents integer
+    store_id text, day date, open_time interval, uptime interval, observed_time interval, observed_uptime interval,
+    incidents integer
 )
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -61,7 +62,8 @@ AS $$
                zone_of(store.timezone) AS zone,
                history.open,
                history.up,
-               unobserved(history.store_id, history.open, coverage, known) AS unseen,
+               unseen.parts AS unseen,
+               history.up - unseen.parts AS observed_up,
                CASE WHEN isempty(history.down) THEN '{}'
                     ELSE array(
                         SELECT lower(part.span)
@@ -96,6 +98,9 @@ AS $$
           FROM history
           JOIN store ON store.store_id = history.store_id
           LEFT JOIN first_incident ON first_incident.store_id = history.store_id
+         CROSS JOIN LATERAL (
+            SELECT unobserved(history.store_id, history.open, coverage, known) AS parts OFFSET 0
+          ) AS unseen
     ), local_day AS MATERIALIZED (
         SELECT zones.zone, each.day, tstzmultirange(each.span) AS span
           FROM (SELECT DISTINCT measured.zone FROM measured) AS zones
@@ -116,14 +121,14 @@ AS $$
     SELECT measured.store_id,
            local_day.day,
            opened.length,
-           (
-               SELECT coalesce(sum(upper(part) - lower(part)), '0')
-                 FROM unnest(measured.up * local_day.span) AS part
-           ),
-           opened.length - (
-               SELECT coalesce(sum(upper(part) - lower(part)), '0')
-                 FROM unnest(measured.unseen * local_day.span) AS part
-           ),
+           opened.up,
+           opened.length - opened.unseen,
+           CASE WHEN opened.unseen = INTERVAL '0' THEN opened.up
+                ELSE (
+                    SELECT coalesce(sum(upper(part) - lower(part)), '0')
+                      FROM unnest(measured.observed_up * local_day.span) AS part
+                )
+           END,
            (SELECT count(*)::integer FROM unnest(measured.of_incidents) AS start WHERE local_day.span @> start)
       FROM measured
       JOIN local_day ON local_day.zone = measured.zone
@@ -131,7 +136,13 @@ AS $$
         SELECT (
             SELECT coalesce(sum(upper(part) - lower(part)), '0')
               FROM unnest(measured.open * local_day.span) AS part
-        ) AS length
+        ) AS length, (
+            SELECT coalesce(sum(upper(part) - lower(part)), '0')
+              FROM unnest(measured.up * local_day.span) AS part
+        ) AS up, (
+            SELECT coalesce(sum(upper(part) - lower(part)), '0')
+              FROM unnest(measured.unseen * local_day.span) AS part
+        ) AS unseen
         OFFSET 0
       ) AS opened
 $$;
@@ -140,10 +151,12 @@ $$;
 CREATE OR REPLACE FUNCTION store_days(
     of_store text, since timestamptz, until timestamptz, coverage interval, known timestamptz
 )
-RETURNS TABLE (day date, open_time interval, uptime interval, observed_time interval, incidents integer)
+RETURNS TABLE (
+    day date, open_time interval, uptime interval, observed_time interval, observed_uptime interval, incidents integer
+)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+    SELECT days.day, days.open_time, days.uptime, days.observed_time, days.observed_uptime, days.incidents
       FROM stores_days(ARRAY[of_store], since, until, coverage, known) AS days
 $$;
 
@@ -190,13 +203,22 @@ BEGIN
          WHERE store.first_polled_at < visible.newest - keep AND span.since < span.until
          ORDER BY store.store_id
     LOOP
-        INSERT INTO store_day AS kept (store_id, day, open_time, uptime, observed_time, incidents)
-        SELECT due.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+        INSERT INTO store_day AS kept (
+            store_id, day, open_time, uptime, observed_time, observed_uptime, incidents
+        )
+        SELECT due.store_id,
+               days.day,
+               days.open_time,
+               days.uptime,
+               days.observed_time,
+               days.observed_uptime,
+               days.incidents
           FROM store_days(due.store_id, due.since, due.until, coverage, at_time) AS days
         ON CONFLICT (store_id, day) DO UPDATE -- the time zone has changed: the rest of a day
            SET open_time = kept.open_time + excluded.open_time,
                uptime = kept.uptime + excluded.uptime,
                observed_time = kept.observed_time + excluded.observed_time,
+               observed_uptime = kept.observed_uptime + excluded.observed_uptime,
                incidents = kept.incidents + excluded.incidents;
         SELECT open_parts.last_open > coalesce(upper(history.up), '-infinity')
                    AND open_parts.last_open > history_begins(due.store_id, at_time)
@@ -357,8 +379,16 @@ BEGIN
          GROUP BY due.today, due.since, due.until, due.change_until
     LOOP
         IF part.until > part.since THEN
-            INSERT INTO store_recent_day (store_id, day, open_time, uptime, observed_time, incidents)
-            SELECT days.store_id, days.day, days.open_time, days.uptime, days.observed_time, days.incidents
+            INSERT INTO store_recent_day (
+                store_id, day, open_time, uptime, observed_time, observed_uptime, incidents
+            )
+            SELECT days.store_id,
+                   days.day,
+                   days.open_time,
+                   days.uptime,
+                   days.observed_time,
+                   days.observed_uptime,
+                   days.incidents
               FROM stores_days(part.stores, part.since, part.until, coverage, known) AS days
              ORDER BY days.store_id, days.day;
         END IF;

@@ -11,8 +11,8 @@ PeriodName = Literal["24h", "7d", "30d", "90d"]
 class UptimePeriod(msgspec.Struct, frozen=True):
     """The figures of a store in a period: 24 hours, or local days of which the last is the current one.
 
-    up_seconds + down_seconds + unknown_seconds is its open time. A local day without any poll is unknown: it counts
-    neither as up nor as down. The share and both its parts are null if nothing is known of the period.
+    up_seconds + down_seconds + unknown_seconds is its open time. Open time more than 90 minutes after a poll is
+    unknown: it counts neither as up nor as down. The share and both its parts are null if nothing is known.
     """
 
     period: PeriodName
@@ -24,11 +24,11 @@ class UptimePeriod(msgspec.Struct, frozen=True):
     uptime_share: float | None
     """up_seconds / (up_seconds + down_seconds); null if it was not open, or nobody observed it."""
     up_seconds: float | None
-    """Open time in which it was up; null if nothing is known."""
+    """Observed open time in which it was up; null if nothing is known."""
     down_seconds: float | None
-    """Open time in which it was down; null if nothing is known."""
+    """Observed open time in which it was down; null if nothing is known."""
     unknown_seconds: float | None
-    """Open time of the days on which nobody observed it; null before its first poll."""
+    """Open time in which nobody observed it; null before its first poll."""
     coverage: float | None
     """The share of its open time that is within 90 minutes after a poll; null if it was not open."""
     incidents: int | None

@@ -137,8 +137,9 @@ class Coverage(msgspec.Struct, frozen=True):
 class StoreDay(msgspec.Struct, frozen=True):
     """The figures of a store for a day in its local time, which has 23 or 25 hours when the clock changes.
 
-    up_seconds + down_seconds is open_seconds. observed_seconds: the open time within 90 minutes after a poll.
-    incidents: those that began on the day, so that the numbers of several days add up. The current day ends now.
+    up_seconds + down_seconds is open_seconds: the status of a poll holds until the next one. observed_seconds: the open
+    time within 90 minutes after a poll. incidents: those that began on the day, so that the numbers of several days add
+    up. The current day ends now.
     """
 
     day: date
@@ -151,8 +152,20 @@ class StoreDay(msgspec.Struct, frozen=True):
     """Open time in which it was down."""
     observed_seconds: float
     """Open time within 90 minutes after a poll."""
+    observed_up_seconds: float
+    """The part of observed_seconds in which it was up."""
     incidents: int
     """Number of incidents that began on the day."""
+
+    @property
+    def observed_down_seconds(self) -> float:
+        """The part of observed_seconds in which it was down."""
+        return self.observed_seconds - self.observed_up_seconds
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the store was open on the day and nobody observed it at all."""
+        return self.open_seconds > 0 and not self.observed_seconds
 
 
 class HoursRow(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from common.web.page_frame import duration_words
 from common.web.words import long_day
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.periods import KeptPolls, UptimePeriod
-from dashboard.uptime.models.stores import Incident, Span, StoreDay, StoredClosure, StoreNow
+from dashboard.uptime.models.stores import Incident, LastPoll, Span, StoreDay, StoredClosure, StoreNow
+from dashboard.uptime.page_views.badge import Badge, badge
 from dashboard.uptime.page_views.store_days import StripView, Tile, incidents_of_day, strip_view, tile
 from dashboard.uptime.page_views.store_hours import DayView, ObservedHours, WeekView, day_view, week_view
 from dashboard.uptime.page_views.store_opening import (
@@ -30,14 +31,18 @@ from dashboard.uptime.page_views.store_words import (
     span_text,
     whole_percent_text,
 )
-from dashboard.uptime.store_periods import Figures, StoreClock, is_unknown
+from dashboard.uptime.store_periods import Figures, StoreClock
 
 MOST_INCIDENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenDay:
-    """A day that is asked for, and what is read of it; `hours`: why they cannot be shown, if they cannot."""
+    """A day that is asked for, and what is read of it.
+
+    figures: None for a day of the strip, whose figures are those of `StorePast`, and before the first poll. hours: why
+    they cannot be shown, if they cannot.
+    """
 
     day: date
     figures: StoreDay | None
@@ -93,12 +98,18 @@ class IncidentRow:
 
 @dataclass(frozen=True, slots=True)
 class StoreView:
-    """What the template of a store prints. facts: its zone, its clock, its last poll, its group."""
+    """What the template of a store prints.
+
+    facts: its zone, its clock, its last poll. rule: what the figures count. since: from when on, and until when, there
+    are any. incidents_since: from when on there are incidents, if that is not the beginning of the strip.
+    """
 
     state: StateWords
     facts: tuple[str, ...]
+    group: str
     silence: str
     tiles: tuple[Tile, ...]
+    rule: str
     strip: StripView
     since: str
     day: DayView | None
@@ -108,9 +119,11 @@ class StoreView:
     week: WeekView
     incidents: tuple[IncidentRow, ...]
     has_more_incidents: bool
+    incidents_since: str
     hours: BusinessHours
     closures: tuple[ClosureRow, ...]
     more_closures: int
+    badge: Badge
 
 
 def store_path(store_id: str) -> str:
@@ -126,25 +139,54 @@ def store_view(rows: StoreRows, clock: StoreClock, asked_week: date | None) -> S
     ongoing = next((each for each in past.incidents if each.ongoing), None)
     return StoreView(
         state=state_words(msgspec.structs.replace(now.store, incident=ongoing), now.opening, clock.zone, clock.now),
-        facts=_facts(now.store, clock),
+        facts=_facts(rows, clock),
+        group=now.store.group or "",
         silence=silence_words(now.silence, clock.zone, clock.now),
         tiles=tuple(tile(period, _polled_since(period, rows.kept, clock)) for period in past.figures.periods),
+        rule=_rule(clock),
         strip=strip_view(past.figures, clock.today, chosen, is_current=clock.is_current),
         since=_since(rows.kept, clock),
         day=day_view(day.hours, day.day, asked_week, clock) if day else None,
-        day_figures=_day_figures(day) if day else "",
+        day_figures=_day_figures(
+            past.figures.on(day.day) or day.figures, is_today=day.day == clock.local_day(clock.now)
+        )
+        if day
+        else "",
         day_incidents=tuple(_incident(each, clock) for each in day.incidents[:MOST_INCIDENTS]) if day else (),
         day_has_more_incidents=day is not None and len(day.incidents) > MOST_INCIDENTS,
-        week=week_view(rows.hours, rows.week, chosen, clock),
+        week=week_view(rows.hours, rows.week, asked_week, chosen, clock),
         incidents=tuple(_incident(each, clock) for each in past.incidents[:MOST_INCIDENTS]),
         has_more_incidents=len(past.incidents) > MOST_INCIDENTS,
+        incidents_since=_incidents_since(rows.kept, clock),
         hours=business_hours(now.store, clock.local_day(clock.now)),
         closures=tuple(closures[:MOST_CLOSURES]),
         more_closures=max(0, len(closures) - MOST_CLOSURES),
+        badge=badge(now.store.state, past.figures.month, clock.last_day_of_old_figures),
     )
 
 
-def _facts(store: StoreNow, clock: StoreClock) -> tuple[str, ...]:
+def _was_open_at(last: LastPoll, rows: StoreRows) -> bool:
+    """Whether the store was open at its last poll, as far as the hours that are shown, or its state, tell."""
+    store = rows.now.store
+    polls = rows.hours.timeline.polls if isinstance(rows.hours, ObservedHours) else []
+    closed_since = store.since if store.state == "closed" else None
+    return next(
+        (poll.open for poll in reversed(polls) if poll.polled_at == last.polled_at),
+        closed_since is None or last.polled_at < closed_since,
+    )
+
+
+def _rule(clock: StoreClock) -> str:
+    """What the figures count."""
+    last = "today" if clock.is_current else f"{long_day(clock.today)}, the day of the newest poll"
+    return (
+        f"7, 30 and 90 days are days by the store's clocks, the last of them {last}. Open time more than 90 minutes "
+        "after a poll counts neither as up nor as down."
+    )
+
+
+def _facts(rows: StoreRows, clock: StoreClock) -> tuple[str, ...]:
+    store = rows.now.store
     default = ", by default: no file names its zone" if store.timezone_is_default else ""
     zone = store.timezone if clock.zone.key == store.timezone else f"{store.timezone}, shown in UTC"
     found = [f"{clock_text(clock.now, clock.zone)} in {zone}{default}"]
@@ -152,10 +194,9 @@ def _facts(store: StoreNow, clock: StoreClock) -> tuple[str, ...]:
         at = moment_text(store.last_poll.polled_at, clock.zone, clock.now)
         ago = duration_words(max(0.0, (clock.now - store.last_poll.polled_at).total_seconds()))
         word = "up" if store.last_poll.status == "active" else "down"
-        is_closed = store.state == "closed" and store.since is not None and store.last_poll.polled_at >= store.since
-        found.append(f"last poll {at}, {ago} ago: {word}{', while it was closed' if is_closed else ''}")
-    if store.group:
-        found.append(f"group {store.group}")
+        found.append(
+            f"last poll {at}, {ago} ago: {word}{'' if _was_open_at(store.last_poll, rows) else ', while it was closed'}"
+        )
     return tuple(found)
 
 
@@ -169,11 +210,19 @@ def _since(kept: KeptPolls, clock: StoreClock) -> str:
     found = []
     if not clock.is_current:
         found.append(
-            f"No store has been polled since {moment_text(clock.end, clock.zone, clock.now)}: the figures end there."
+            f"No store has been polled since {moment_text(clock.end, clock.zone, clock.now)}: "
+            "the days end with that day, the 24 hours with that poll."
         )
     if kept.first and clock.local_day(kept.first) > clock.first_day:
         found.append(f"First polled on {long_day(clock.local_day(kept.first))}: nothing is known of the time before.")
     return " ".join(found)
+
+
+def _incidents_since(kept: KeptPolls, clock: StoreClock) -> str:
+    """From when on incidents are listed, if the polls of the strip's first days were deleted."""
+    if kept.since is None or kept.since <= clock.start_of(clock.first_day):
+        return ""
+    return moment_text(kept.since, clock.zone, clock.now)
 
 
 def _incident(incident: Incident, clock: StoreClock) -> IncidentRow:
@@ -189,19 +238,23 @@ def _incident(incident: Incident, clock: StoreClock) -> IncidentRow:
     )
 
 
-def _day_figures(day: ChosenDay) -> str:
+def _day_figures(figures: StoreDay | None, *, is_today: bool) -> str:
     """The figures of a day in a sentence."""
-    figures = day.figures
     if figures is None:
         return "No data: nobody had polled the store by then."
     if not figures.open_seconds:
-        return "The store was not open."
-    if is_unknown(figures):
+        return "The store has not been open so far." if is_today else "The store was not open."
+    if figures.is_unknown:
         return f"No data: the store was open for {lasting(figures.open_seconds)}, and nobody observed it."
-    share = exact_percent_text(figures.up_seconds, figures.open_seconds)
-    down = f"down for {lasting(figures.down_seconds)}" if figures.down_seconds else "never down"
+    down = figures.observed_down_seconds
+    found = (
+        f"{exact_percent_text(figures.observed_up_seconds, figures.observed_seconds)} uptime: "
+        f"{f'down for {lasting(down)}' if down else 'never down'} in {lasting(figures.observed_seconds)} of "
+    )
+    if figures.observed_seconds == figures.open_seconds:
+        return f"{found}open time, {incidents_of_day(figures)}."
     observed = whole_percent_text(figures.observed_seconds / figures.open_seconds)
     return (
-        f"{share} uptime: {down} in {lasting(figures.open_seconds)} of open time, {incidents_of_day(figures)}; "
-        f"{observed} observed."
+        f"{found}observed open time, {incidents_of_day(figures)}; "
+        f"{observed} of the {lasting(figures.open_seconds)} of open time was observed."
     )

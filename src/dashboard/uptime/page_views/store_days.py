@@ -18,23 +18,24 @@ from dashboard.uptime.page_views.store_words import (
     short_percent_text,
     whole_percent_text,
 )
-from dashboard.uptime.store_periods import STRIP_DAYS, Figures, is_unknown
+from dashboard.uptime.store_periods import STRIP_DAYS, Figures
 
 PERIODS: dict[PeriodName, str] = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 STRIP_SERIES = ("up", "down", "no data", "closed")
 STRIP_COLUMNS = ("uptime", "down", "incidents", "observed")
-LITTLE_SEEN = 0.5
-"""A day of which less than this was observed says so in its name."""
+WELL_OBSERVED = 0.9
+"""From this share of open time on, nothing is said of the rest, which nobody observed; as in the list of stores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A period. share: `No data` or `Closed` where there is none. notes: the other figures, in words."""
+    """A period. share: `No data` or `Closed` where there is none, which is_known tells. notes: the other figures."""
 
     name: PeriodName
     label: str
     share: str
     notes: tuple[str, ...]
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,16 @@ def tile(period: UptimePeriod, polled_since: str = "") -> Tile:
     """The figures of a period in words. polled_since: when the first poll was, if it was in the period."""
     up, down = period.up_seconds, period.down_seconds
     if period.uptime_share is None or up is None or down is None:
-        is_closed = period.uptime_share is None and up is not None
-        return Tile(period.period, PERIODS[period.period], "Closed" if is_closed else NO_DATA, _unknown_notes(period))
-    notes = [f"down {lasting(down)}" if down else "never down", _incidents(period)]
+        share = NO_DATA if up is None else "Closed"
+        return Tile(period.period, PERIODS[period.period], share, _unknown_notes(period), is_known=False)
+    is_well_observed = period.coverage is not None and period.coverage >= WELL_OBSERVED
+    notes = [f"down {lasting(down)}" if down else "never down" if is_well_observed else "never seen down"]
+    notes.append(_incidents(period))
     if period.mean_seconds_to_recover is not None:
         notes.append(f"{lasting(period.mean_seconds_to_recover)} to recover on average")
     notes.append(f"{whole_percent_text(period.coverage)} observed")
     if polled_since:
         notes.append(f"polled since {polled_since}")
-    if period.unknown_seconds:
-        notes.append(f"{lasting(period.unknown_seconds)} on days without data, not counted")
     return Tile(period.period, PERIODS[period.period], exact_percent_text(up, up + down), tuple(notes))
 
 
@@ -77,7 +78,7 @@ def _incidents(period: UptimePeriod) -> str:
 
 def _unknown_notes(period: UptimePeriod) -> tuple[str, ...]:
     if period.unknown_seconds is None:
-        return ("not polled before the end of this time",)
+        return ("not polled yet",)
     if not period.unknown_seconds:
         return ("not open in this time",)
     return (f"open {lasting(period.unknown_seconds)}", "nobody observed it")
@@ -107,35 +108,45 @@ def strip_view(figures: Figures, today: date, chosen: date | None, *, is_current
 
 def _strip_day(day: date, figures: StoreDay | None, *, is_today: bool) -> StripDay:
     name, address = day_name(day), f"?day={day}#day"
-    if figures is None or is_unknown(figures):
-        known = figures is not None
-        cells = ("no data", UNKNOWN, UNKNOWN, "0 %" if known else UNKNOWN)
-        return StripDay(name, f"{name}: no data", address, None, False, cells)
+    if figures is None:
+        return StripDay(name, f"{name}: no data", address, None, False, ("no data", UNKNOWN, UNKNOWN, UNKNOWN))
+    if figures.is_unknown:
+        incidents = f", {counted(figures.incidents, 'incident')}" if figures.incidents else ""
+        cells = ("no data", UNKNOWN, str(figures.incidents) if incidents else UNKNOWN, "0%")
+        return StripDay(name, f"{name}: no data{incidents}", address, None, False, cells)
     if not figures.open_seconds:
         words = "not open so far" if is_today else "closed"
         return StripDay(name, f"{name}: {words}", address, None, True, (words, UNKNOWN, UNKNOWN, UNKNOWN))
-    share = short_percent_text(figures.up_seconds, figures.open_seconds)
+    share = short_percent_text(figures.observed_up_seconds, figures.observed_seconds)
     observed = figures.observed_seconds / figures.open_seconds
+    is_well_observed = observed >= WELL_OBSERVED
     label = f"{name}: {share} uptime, {incidents_of_day(figures)}"
-    if observed < LITTLE_SEEN:
+    if not is_well_observed:
         label += f", {whole_percent_text(observed)} of it observed"
-    cells = (share, lasting(figures.down_seconds), str(figures.incidents), whole_percent_text(observed))
-    return StripDay(name, label, address, figures.up_seconds / figures.open_seconds, False, cells)
+    return StripDay(
+        name,
+        label,
+        address,
+        figures.observed_up_seconds / figures.observed_seconds,
+        closed=False,
+        cells=(share, lasting(figures.observed_down_seconds), str(figures.incidents), whole_percent_text(observed)),
+        observed=1 if is_well_observed else observed,
+    )
 
 
 def incidents_of_day(day: StoreDay) -> str:
     """The incidents that began on a day, or the earlier one that went on."""
     if day.incidents:
         return counted(day.incidents, "incident")
-    return "an earlier incident goes on" if day.down_seconds else "no incident"
+    return "an earlier incident goes on" if day.observed_down_seconds else "no incident"
 
 
 def _finding(days: Sequence[StoreDay], share: str) -> str:
-    known = [day for day in days if day.open_seconds and not is_unknown(day)]
+    known = [day for day in days if day.observed_seconds]
     if not known:
         return "Nobody observed this store in these 90 days."
-    worst = min(known, key=lambda day: day.up_seconds / day.open_seconds)
-    if not worst.down_seconds:
-        return f"{share} uptime: never down in these 90 days."
-    lowest = short_percent_text(worst.up_seconds, worst.open_seconds)
+    worst = min(known, key=lambda day: day.observed_up_seconds / day.observed_seconds)
+    if not worst.observed_down_seconds:
+        return f"{share} uptime: never seen down in these 90 days."
+    lowest = short_percent_text(worst.observed_up_seconds, worst.observed_seconds)
     return f"{share} uptime; the worst day is {day_name(worst.day)} with {lowest}."

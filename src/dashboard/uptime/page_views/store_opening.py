@@ -45,16 +45,30 @@ def business_hours(store: StoreNow, today: date) -> BusinessHours:
 
 
 def _shifts(rows: Sequence[HoursRow], weekday: int) -> list[str]:
-    return [_shift(row) for row in rows if row.weekday == weekday]
+    """The shifts that begin on a weekday, in order; those that overlap or touch are one."""
+    found: list[tuple[str, str]] = []
+    for opens, closes in sorted(_ends(row) for row in rows if row.weekday == weekday):
+        if found and opens <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], closes)
+        else:
+            found.append((opens, closes))
+    return [_shift(opens, closes) for opens, closes in found]
 
 
-def _shift(row: HoursRow) -> str:
+def _ends(row: HoursRow) -> tuple[str, str]:
+    """When a shift begins and ends, in hours and minutes of its first day: 26:00 is 02:00 of the next day."""
     opens, closes = row.opens[:5], row.closes[:5]
     if closes >= "23:59":
-        closes = "24:00"
-    if (opens, closes) in (("00:00", "24:00"), ("00:00", "00:00")):
+        return opens, "24:00"
+    return opens, closes if closes > opens else f"{int(closes[:2]) + 24}{closes[2:]}"
+
+
+def _shift(opens: str, closes: str) -> str:
+    if (opens, closes) == ("00:00", "24:00"):
         return ALL_DAY
-    return f"{opens}–{closes}{' of the next day' if closes <= opens and closes != '00:00' else ''}"
+    if closes > "24:00":
+        return f"{opens}–{int(closes[:2]) - 24:02}{closes[2:]} of the next day"
+    return f"{opens}–{closes}"
 
 
 @dataclass(frozen=True, slots=True)

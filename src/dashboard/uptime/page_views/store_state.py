@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from common.web.page_frame import duration_words
 from dashboard.uptime.models.fleet import Gap
 from dashboard.uptime.models.stores import Span, StoreNow, StoreState
-from dashboard.uptime.page_views.store_words import NO_DATA, moment_text
+from dashboard.uptime.page_views.store_words import NO_DATA, lasting, moment_text
 
 AHEAD = timedelta(days=15)
 """How far ahead the next opening is looked for."""
@@ -35,9 +35,14 @@ class StateWords:
 
 
 def state_words(store: StoreNow, opening: Sequence[Span], zone: ZoneInfo, now: datetime) -> StateWords:
-    """The state of a store. opening: when it is open from now on, for as long as `AHEAD`."""
+    """The state of a store, with its incident that is not over. opening: when it is open from now on, until `AHEAD`."""
     word, style = STATES[store.state]
-    more = [opening_words(opening, zone, now, always_open=store.always_open)]
+    more = []
+    if store.state == "down" and store.since is not None and store.incident is not None:
+        open_for = store.incident.duration_seconds
+        has_closed = open_for < (now - store.since).total_seconds() - 1
+        more += [f"It was open for {lasting(open_for)} of that time."] if has_closed else []
+    more.append(opening_words(opening, zone, now, always_open=store.always_open))
     if store.closed_because:
         more.append(f"The reason: {store.closed_because}.")
     if store.state == "closed" and store.incident is not None:
@@ -49,13 +54,13 @@ def state_words(store: StoreNow, opening: Sequence[Span], zone: ZoneInfo, now: d
 def _rest(store: StoreNow, zone: ZoneInfo, now: datetime) -> str:
     if store.state == "never_polled":
         return ": nobody has polled this store yet."
+    if store.state == "stale" and store.last_poll is not None:
+        at = moment_text(store.last_poll.polled_at, zone, now)
+        return f": nobody has polled it since {at} {BY_ITS_CLOCKS}, more than 3 hours of open time ago."
     if store.since is None:
         return "."
     lasted = duration_words(max(0.0, (now - store.since).total_seconds()))
-    since = f"since {moment_text(store.since, zone, now)} {BY_ITS_CLOCKS}"
-    if store.state == "stale":
-        return f" for {lasted}, {since}: by then nobody had polled it for 3 hours of open time."
-    return f" for {lasted}, {since}."
+    return f" for {lasted}, since {moment_text(store.since, zone, now)} {BY_ITS_CLOCKS}."
 
 
 def opening_words(opening: Sequence[Span], zone: ZoneInfo, now: datetime, *, always_open: bool = False) -> str:

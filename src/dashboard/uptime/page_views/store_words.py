@@ -1,4 +1,4 @@
-"""Shares, times and durations of stores as their pages write them. Shares are rounded down: only all is 100 %."""
+"""Shares, times and durations of stores as their pages write them. Shares are rounded down: only all is 100%."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -14,20 +14,20 @@ ALL_DAY = "all day"
 
 
 def exact_percent_text(part: float, whole: float) -> str:
-    """A share of a time with two decimals, such as `99.62 %`. whole: not 0. Both are seconds."""
+    """A share of a time with two decimals, such as `99.62%`. whole: not 0. Both are seconds."""
     hundredths = round(part * MICROSECONDS) * HUNDREDTHS // max(1, round(whole * MICROSECONDS))
-    return f"{hundredths // 100}.{hundredths % 100:02} %"
+    return f"{hundredths // 100}.{hundredths % 100:02}%"
 
 
 def short_percent_text(part: float, whole: float) -> str:
-    """A share without zeros at its end, such as `75 %`, `97.9 %` or `99.62 %`."""
-    number = exact_percent_text(part, whole).removesuffix(" %")
-    return f"{number.rstrip('0').rstrip('.')} %"
+    """A share without zeros at its end, such as `75%`, `97.9%` or `99.62%`."""
+    number = exact_percent_text(part, whole).removesuffix("%")
+    return f"{number.rstrip('0').rstrip('.')}%"
 
 
 def whole_percent_text(share: float | None) -> str:
     """A share without decimals; a dash where it is unknown."""
-    return UNKNOWN if share is None else f"{int(share * 100 + 1e-9)} %"
+    return UNKNOWN if share is None else f"{int(share * 100 + 1e-9)}%"
 
 
 def day_name(day: date) -> str:
@@ -56,5 +56,8 @@ def span_text(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> 
 
 
 def lasting(seconds: float | None) -> str:
-    """A duration in words; a dash where it is unknown."""
-    return UNKNOWN if seconds is None else duration_words(seconds)
+    """A duration in words, in days with their hours: `2 days 17 h`; a dash where it is unknown."""
+    if seconds is None:
+        return UNKNOWN
+    hours = int(seconds // 3600)
+    return f"{hours // 24} days {hours % 24} h" if hours >= 48 and hours % 24 else duration_words(seconds)

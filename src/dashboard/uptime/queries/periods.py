@@ -20,6 +20,7 @@ async def select_sums(db: Executor, store_id: str, window: Window, day: date) ->
                extract(epoch FROM sum(made.uptime))::float8 AS up_seconds,
                extract(epoch FROM sum(made.open_time - made.uptime))::float8 AS down_seconds,
                extract(epoch FROM sum(made.observed_time))::float8 AS observed_seconds,
+               extract(epoch FROM sum(made.observed_uptime))::float8 AS observed_up_seconds,
                sum(made.incidents)::bigint AS incidents
           FROM store
          CROSS JOIN LATERAL (

@@ -196,16 +196,16 @@ async def select_days(db: Executor, store_id: str, days: int, to: date | None, n
              ) AS span
              WHERE store.store_id = $1 AND store.first_polled_at <= $4
         ), figures AS (
-            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time, kept.incidents
+            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time, kept.observed_uptime, kept.incidents
               FROM store_local
               JOIN store_day AS kept ON kept.store_id = $1 AND kept.day BETWEEN store_local.first AND store_local.last
             UNION ALL
-            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time, kept.incidents
+            SELECT kept.day, kept.open_time, kept.uptime, kept.observed_time, kept.observed_uptime, kept.incidents
               FROM store_local
               JOIN store_recent_day AS kept
                 ON kept.store_id = $1 AND kept.day BETWEEN store_local.first AND store_local.last
             UNION ALL
-            SELECT made.day, made.open_time, made.uptime, made.observed_time, made.incidents
+            SELECT made.day, made.open_time, made.uptime, made.observed_time, made.observed_uptime, made.incidents
               FROM store_local
              CROSS JOIN LATERAL (
                 SELECT greatest(opening_instant(first::timestamp, zone), polls_since, days_until) AS since,
@@ -219,6 +219,7 @@ async def select_days(db: Executor, store_id: str, days: int, to: date | None, n
                extract(epoch FROM sum(uptime))::float8 AS up_seconds,
                extract(epoch FROM sum(open_time - uptime))::float8 AS down_seconds,
                extract(epoch FROM sum(observed_time))::float8 AS observed_seconds,
+               extract(epoch FROM sum(observed_uptime))::float8 AS observed_up_seconds,
                sum(incidents)::bigint AS incidents
           FROM figures
          GROUP BY day

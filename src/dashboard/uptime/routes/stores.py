@@ -98,16 +98,17 @@ DAY = {
     "up_seconds": 8100.0,
     "down_seconds": 2700.0,
     "observed_seconds": 6360.0,
+    "observed_up_seconds": 3660.0,
     "incidents": 1,
 }
 UPTIME_PERIOD = {
     "period": "24h",
     "from": FROM,
     "to": TO,
-    "uptime_share": 0.75,
-    "up_seconds": 8100.0,
+    "uptime_share": 0.5754716981132075,
+    "up_seconds": 3660.0,
     "down_seconds": 2700.0,
-    "unknown_seconds": 0.0,
+    "unknown_seconds": 4440.0,
     "coverage": 0.5888888888888889,
     "incidents": 1,
     "recoveries": 0,
@@ -244,8 +245,10 @@ async def list_store_days(store_id: str, query_args: DaysQuery) -> Response:
 async def get_store_uptime(store_id: str, query_args: TableQuery) -> Response:
     """A store in the last 24 hours and the last 7, 30 and 90 local days: share, downtime, incidents, coverage.
 
-    The days are those of `/stores/{store_id}/days`, of which the figures are sums. If the fleet was not polled in the
-    last 168 hours, the periods end with its newest poll.
+    Open time more than 90 minutes after a poll counts neither as up nor as down; in reports, in `/stores/sla` and in
+    `/stores/fleet` it has the status of the poll before it. The days are those of `/stores/{store_id}/days`, of which
+    the figures are sums. If the fleet was not polled in the last 168 hours, the 24 hours end with its newest poll, and
+    the days with the day of that poll.
     """
     timezone = await require_known_store(store_id)
     clock = await read_clock(pool(), timezone, datetime.now(UTC))

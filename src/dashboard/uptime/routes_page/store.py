@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
 
 import asyncpg
 from quart import Blueprint, Response
 from quart_schema import hide
 
+from common.instants import format_instant
 from common.web.errors import Invalid, NotFound
 from common.web.html import Templates, html_page
 from common.web.page_frame import Alternate, framed_page, page_tag, unchanged
@@ -28,7 +30,7 @@ from dashboard.uptime.page_views.store import (
     store_path,
     store_view,
 )
-from dashboard.uptime.page_views.store_hours import MOST_GAPS, WEEK, ObservedHours, week_of
+from dashboard.uptime.page_views.store_hours import WEEK, ObservedHours, week_of
 from dashboard.uptime.page_views.store_state import AHEAD
 from dashboard.uptime.queries import imports, states, stores
 from dashboard.uptime.queries.corrections import select_closures
@@ -45,7 +47,9 @@ SILENCE = timedelta(minutes=90)
 SVG = "image/svg+xml; charset=utf-8"
 BADGE_POLICY = "default-src 'none'"
 """A picture needs nothing else, neither where it is embedded nor opened by itself."""
-DELETED = "The polls of this time were deleted by their age: only the figures of its days are left."
+GAPS_OF_A_WEEK = 200
+"""Seven days have no more gaps of that length."""
+DELETED = "Polls of this time were deleted by their age: only the figures of its days are left."
 TOO_MANY = "This time has more than {number:,} polls, which are too many to draw."
 
 
@@ -74,16 +78,17 @@ async def _known_store_page(store_id: str, query: StorePageQuery) -> Response:
     if (response := unchanged(tag)) is not None:
         return response
     rows = await _read(store_id, clock, query)
+    incidents = _incidents_address(store_id, clock, rows.kept.since)
     return framed_page(
         templates,
         "store.html",
         tag,
-        alternates=_alternates(store_id, clock),
+        alternates=_alternates(store_id, clock, rows, incidents),
         live_seconds=LIVE_SECONDS,
         store_id=store_id,
         api=_api(store_id),
-        incidents=f"{_api(store_id)}/incidents?from={clock.first_day}T00:00:00Z",
-        badge=f"{store_path(store_id)}/badge.svg",
+        incidents=incidents,
+        badge_address=f"{store_path(store_id)}/badge.svg",
         view=store_view(rows, clock, query.week),
     )
 
@@ -142,7 +147,8 @@ async def _read_week_and_day(
     week = await _read_hours(db, store_id, clock, (last - timedelta(days=WEEK - 1), last), kept_since)
     if day is None:
         return week, None
-    figures = await stores.select_days(db, store_id, 1, day, clock.now)
+    is_in_strip = clock.has_in_strip(day)
+    figures = [] if is_in_strip else await stores.select_days(db, store_id, 1, day, clock.now)
     return week, ChosenDay(
         day,
         figures[0] if figures else None,
@@ -168,7 +174,7 @@ async def _read_hours(
     coverage = await stores.select_coverage(db, store_id, window)
     is_open = await select_open_spans(db, store_id, window.start, clock.start_of(days[1] + timedelta(days=1)))
     return ObservedHours(
-        timeline, coverage.no_data, is_open, await stores.select_gaps(db, window, SILENCE, None, MOST_GAPS + 1)
+        timeline, coverage.no_data, is_open, await stores.select_gaps(db, window, SILENCE, None, GAPS_OF_A_WEEK)
     )
 
 
@@ -177,8 +183,20 @@ def _api(store_id: str) -> str:
     return store_path(store_id).removeprefix("/board")
 
 
-def _alternates(store_id: str, clock: StoreClock) -> tuple[Alternate, ...]:
-    """The strip's days in each format, the periods, and the incidents."""
+def _incidents_address(store_id: str, clock: StoreClock, kept_since: datetime | None) -> str:
+    """The address of the incidents of the strip, as far as the polls are kept."""
+    window = clock.window(clock.first_day, clock.today)
+    return _windowed(f"{_api(store_id)}/incidents", max(window.start, kept_since or window.start), window.end, clock)
+
+
+def _windowed(path: str, start: datetime, end: datetime, clock: StoreClock) -> str:
+    """The address of what is in a window. Without its end where that is now."""
+    window = {"from": format_instant(start), **({} if end == clock.now else {"to": format_instant(end)})}
+    return f"{path}?{urlencode(window, safe=':')}"
+
+
+def _alternates(store_id: str, clock: StoreClock, rows: StoreRows, incidents: str) -> tuple[Alternate, ...]:
+    """The strip's days in each format, the periods, the week of hours, and the incidents at an address."""
     path = _api(store_id)
     days = f"{path}/days?days={STRIP_DAYS}&to={clock.today}"
     return (
@@ -186,12 +204,22 @@ def _alternates(store_id: str, clock: StoreClock) -> tuple[Alternate, ...]:
         Alternate("CSV", "text/csv", f"{days}&format=csv"),
         Alternate("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", f"{days}&format=xlsx"),
         Alternate("The four figures", "application/json", f"{path}/uptime"),
-        Alternate("Incidents", "application/json", f"{path}/incidents"),
+        Alternate("Incidents", "application/json", incidents),
+        *_hours_alternate(f"{path}/timeline", clock, rows),
         Alternate("Now", "application/json", path),
     )
 
 
+def _hours_alternate(path: str, clock: StoreClock, rows: StoreRows) -> list[Alternate]:
+    """The week of hours, if it is shown."""
+    if isinstance(rows.hours, str):
+        return []
+    window = clock.window(rows.week - timedelta(days=WEEK - 1), rows.week)
+    return [Alternate("Hours", "application/json", _windowed(path, window.start, window.end, clock))]
+
+
 @blueprint.get("/board/stores/<path:store_id>/badge.svg")
+@html_page
 @hide
 @reads_replica
 async def get_badge(store_id: str) -> Response:
@@ -201,7 +229,8 @@ async def get_badge(store_id: str) -> Response:
     store = await states.select_store_now(pool(), store_id, now, None)
     if store is None:
         raise NotFound("Unknown store.")
-    text = templates.render("badge.xml", badge=badge(store.state, await read_month(pool(), store_id, clock)))
+    month = await read_month(pool(), store_id, clock)
+    text = templates.render("badge.xml", badge=badge(store.state, month, clock.last_day_of_old_figures))
     tag = hashlib.sha256(text.encode()).hexdigest()[:20]
     headers = {
         "ETag": f'"{tag}"',

@@ -16,14 +16,16 @@ def day(good: float | None, number: int = 0, closed: bool = False) -> StripDay:
     return StripDay(f"{number} <Aug", f"{number} August & more", f"/days/{number}?a=1&b=2", good, closed, ("x",))
 
 
-def styles(good: float | None, closed: bool = False) -> list[str]:
-    page = checked(day_strip([day(good, closed=closed)], ("share",), words(4)))
+def styles(good: float | None, closed: bool = False, observed: float = 1) -> list[str]:
+    page = checked(day_strip([replace(day(good, closed=closed), observed=observed)], ("share",), words(4)))
     return [path.get("class", "") for link in list(page.iter("a"))[:1] for path in link.iter("path")]
 
 
-@given(st.lists(st.tuples(SHARES, st.booleans()), max_size=400))
-def test_any_strip_of_days_is_drawn_inside_its_frame(days: list[tuple[float | None, bool]]) -> None:
-    strip = [day(good, number, closed) for number, (good, closed) in enumerate(days)]
+@given(st.lists(st.tuples(SHARES, st.booleans(), st.floats(0, 1)), max_size=400))
+def test_any_strip_of_days_is_drawn_inside_its_frame(days: list[tuple[float | None, bool, float]]) -> None:
+    strip = [
+        replace(day(good, number, closed), observed=observed) for number, (good, closed, observed) in enumerate(days)
+    ]
     assert len(table(checked(day_strip(strip, ("share",), words(4))))) == len(days) + 1
 
 
@@ -50,6 +52,15 @@ def test_a_day_is_of_the_class_of_its_share() -> None:
 def test_a_day_without_observations_is_hollow_and_a_closed_day_is_a_dot() -> None:
     assert styles(None) == ["unknown"]
     assert styles(None, closed=True) == styles(1, closed=True) == ["area", "closed"]
+
+
+def test_what_was_not_observed_of_a_day_is_hollow_between_good_and_bad() -> None:
+    page = checked(day_strip([replace(day(0.75), observed=0.5)], ("share",), words(4)))
+
+    (good,), (hollow,), (bad,) = (paths(page, style)[:1] for style in ("bar poor", "unseen", "bad-ground"))
+    assert [path_height(data) for data in (good, hollow, bad)] == [15, 20, 5]
+    assert styles(1, observed=0.02) == ["area", "bar", "unseen"]
+    assert styles(0, observed=0.02) == ["area", "unseen", "bad-ground", "bad"]
 
 
 def test_the_links_are_one_group_and_one_of_them_is_current() -> None:

@@ -1,6 +1,6 @@
 """From instants to hours of a local day by the clock on the wall, through changes of the clock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,6 +11,22 @@ from dashboard.uptime.models.stores import Span
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+
+
+def without(given: Iterable[Span], taken: Sequence[Span]) -> list[Span]:
+    """The parts of spans that are in none of those that are taken, which are in order and do not overlap."""
+    found = []
+    for span in given:
+        start = span.start
+        for each in taken:
+            if each.end <= start or each.start >= span.end:
+                continue
+            if start < each.start:
+                found.append(Span(start, each.start))
+            start = each.end
+        if start < span.end:
+            found.append(Span(start, span.end))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +40,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class WallDay:
+class LocalDay:
     """A local day: its pieces, of which there is one unless the clocks change on it."""
 
     day: date
@@ -61,12 +77,12 @@ class WallDay:
         return min(24.0, max(0.0, (wall - datetime.combine(self.day, time.min)) / HOUR))
 
 
-def wall_day(day: date, zone: ZoneInfo) -> WallDay:
+def day_in_zone(day: date, zone: ZoneInfo) -> LocalDay:
     """A local day in a zone."""
     start, end = start_of_day(day, zone), end_of_day(day, zone)
     before, after = _offset(start, zone), _offset(end - SECOND, zone)
     if before == after:
-        return WallDay(day, start, end, (Piece(start, end, before, "only"),))
+        return LocalDay(day, start, end, (Piece(start, end, before, "only"),))
     change = _change(start, end, zone)
     twice = max(timedelta(), before - after)
     pieces = (
@@ -76,7 +92,7 @@ def wall_day(day: date, zone: ZoneInfo) -> WallDay:
         Piece(change + twice, end, after, "only"),
     )
     inside = (Piece(max(each.start, start), min(each.end, end), each.offset, each.turn) for each in pieces)
-    return WallDay(day, start, end, tuple(piece for piece in inside if piece.start < piece.end))
+    return LocalDay(day, start, end, tuple(piece for piece in inside if piece.start < piece.end))
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:
