@@ -14,6 +14,7 @@ from dashboard.board.page_views.words import hotel_name, short_night
 from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.models.summary import NightsAhead, TotalFigures
 from dashboard.catalog.models import PriceMove
+from dashboard.catalog.page_views.words import price_text
 
 MOVES_SHOWN = 3
 NIGHT_AUDIT = "night_audit"

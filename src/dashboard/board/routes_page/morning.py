@@ -27,7 +27,6 @@ from dashboard.board.page_views.morning import (
     headline,
     largest_moves,
     last_event_words,
-    price_text,
     share_text,
 )
 from dashboard.board.page_views.question import Question
@@ -43,6 +42,7 @@ from dashboard.bookings.queries.morning import select_last_correction, select_mo
 from dashboard.bookings.queries.notable_nights import select_notable_nights
 from dashboard.bookings.summary import compute_summary
 from dashboard.catalog.models import PriceMove
+from dashboard.catalog.page_views.words import price_text
 from dashboard.resources import resources
 from dashboard.uptime.models.fleet import Spread
 
