@@ -12,6 +12,7 @@ from common.time_zones import format_local
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
 Status = ProviderStatus
 Decision = Literal["confirm", "decline"]
+STATUS_AFTER: dict[Decision, Status] = {"confirm": "confirmed", "decline": "declined"}
 
 LONG_WAIT = timedelta(minutes=10)
 SOON = timedelta(hours=2)
@@ -207,6 +208,18 @@ class DeskMark(NamedTuple):
     updated_at: datetime | None
     recent: int
     checksum: Decimal
+
+
+class DeskTotals(NamedTuple):
+    """Orders of the page that are counted whole, whatever it shows of them.
+
+    waiting: those that wait and whose time has not passed. newest: when the last of them began to wait. undelivered:
+    decisions that have not reached the restaurant.
+    """
+
+    waiting: int
+    newest: datetime | None
+    undelivered: int
 
 
 class TakenTable(NamedTuple):
