@@ -52,7 +52,7 @@ class Asset:
     url: str
 
 
-SPACE_AND_COMMENTS = re.compile(r"/\*.*?\*/|(?<=[{};:,])\s+|\s+(?=[{}])", re.DOTALL)
+SPACE_AND_COMMENTS = re.compile(r"/\*.*?\*/|(?<=[{};:,>])\s+|\s+(?=[{}>])", re.DOTALL)
 """What a style sheet is sent without, as well as last semicolons. It has no text in which these have a meaning."""
 
 

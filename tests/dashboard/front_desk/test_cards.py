@@ -37,7 +37,7 @@ def card(shown: Order, *taken: int, rivals: int = 0) -> Card:
 
 @pytest.mark.parametrize(
     ("seconds", "waits", "urgency"),
-    [(-3, "less than 1 min", ""), (59, "less than 1 min", ""), (60, "1 min", ""), (300, "5 min", ""),
+    [(-3, "under 1 min", ""), (59, "under 1 min", ""), (60, "1 min", ""), (300, "5 min", ""),
      (301, "5 min", "late"), (900, "15 min", "late"), (901, "15 min", "very-late"), (7500, "2 h 5 min", "very-late")],
 )  # fmt: skip
 def test_a_card_says_how_long_its_order_waits_and_when_that_is_too_long(seconds: int, waits: str, urgency: str) -> None:

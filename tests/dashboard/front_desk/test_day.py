@@ -305,8 +305,8 @@ async def test_today_leaves_out_what_is_over_before_what_comes(desk: Desk) -> No
         """
         INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, starts_at, minutes,
                                       ordered_at, provider_status, timezone)
-        SELECT 1, number, '', 'cabin', 4, 1, now() - interval '40 minutes', CASE WHEN number <= 100 THEN 30 ELSE 120 END,
-               now(), 'confirmed', zone
+        SELECT 1, number, '', 'cabin', 4, 1, now() - interval '40 minutes',
+               CASE WHEN number <= 100 THEN 30 ELSE 120 END, now(), 'confirmed', zone
           FROM (SELECT CASE WHEN extract(hour FROM now() AT TIME ZONE 'UTC') < 12 THEN 'Asia/Tokyo'
                             ELSE 'America/Sao_Paulo' END) AS clocks (zone), -- it is day there
                generate_series(1, 102) AS number

@@ -82,8 +82,8 @@ async def test_a_login_leads_to_the_page_that_was_asked_for_even_after_a_wrong_t
 
 @pytest.mark.parametrize(
     "target",
-    ["", "/board/system", "//evil.example", "https://evil.example/front-desk/", "/front-deskevil", "/front-desk/\r\nX: y",
-     "/front-desk?day=ä"],
+    ["", "/board/system", "//evil.example", "https://evil.example/front-desk/", "/front-deskevil",
+     "/front-desk/\r\nX: y", "/front-desk?day=ä"],
 )  # fmt: skip
 async def test_a_login_leads_to_no_page_outside_the_front_desk(desk: Desk, target: str) -> None:
     answer = await desk.client.get("/front-desk", query_string={"notice": "logged_out", "target": target})

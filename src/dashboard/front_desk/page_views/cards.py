@@ -86,7 +86,7 @@ def _waiting_card(
 def waited_words(waited: timedelta) -> str:
     """Such as `4 min`, rounded down."""
     seconds = max(0.0, waited / timedelta(seconds=1))
-    return "less than 1 min" if seconds < 60 else duration_words(seconds)
+    return "under 1 min" if seconds < 60 else duration_words(seconds)
 
 
 def microseconds(instant: datetime) -> int:

@@ -131,10 +131,11 @@ def _day_order(row: asyncpg.Record) -> DayOrder:
 
 
 async def select_taken_tables(db: Executor, order_ids: Sequence[int]) -> list[TakenTable]:
-    """The tables that are confirmed for others at the times of these orders, each once, with the first that holds it."""
+    """The tables that are confirmed for others at the times of these orders, each with the first order that has it."""
     rows = await db.fetch(
         """
-        SELECT DISTINCT ON (asked.id, held.table_id) asked.id AS asked_id, held.table_id, held.id AS order_id, held.starts_at, held.ends_at
+        SELECT DISTINCT ON (asked.id, held.table_id)
+               asked.id AS asked_id, held.table_id, held.id AS order_id, held.starts_at, held.ends_at
           FROM front_desk_order AS asked
           JOIN front_desk_order AS held
             ON tstzrange(held.starts_at, held.ends_at) && tstzrange(asked.starts_at, asked.ends_at)
