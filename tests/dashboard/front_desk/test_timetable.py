@@ -80,6 +80,12 @@ def test_bars_stand_in_the_half_hours_that_they_touch() -> None:
     assert second.indent == COLUMN // 2
 
 
+def test_a_bar_has_room_for_forty_characters_of_a_name() -> None:
+    table = made(order(1, "18:00", name="A" * 40), order(2, "18:00", table=2, name=f"{'A' * 38} {'A' * 50}"))
+
+    assert [bar.guest for bar in bars(table)] == ["A" * 40, f"{'A' * 38}…"]
+
+
 def test_a_known_table_without_an_order_has_an_empty_row() -> None:
     table = made(order(1, "18:00"))
 
