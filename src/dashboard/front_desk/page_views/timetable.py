@@ -216,9 +216,10 @@ def day_sentence(orders: Sequence[DayOrder], day: date, house: House) -> str:
     coming = [order for order in confirmed if order.starts_at >= house.now]
     if day == house.today and coming:
         following = coming[0]
+        guest = isolated(shortened(following.name or "a guest"))
         size = "" if following.guests is None else f", {following.guests}"
         at = clock(following.starts_at, house.zone)
-        parts.append(f"next {isolated(shortened(following.name or 'a guest'))}{size}, at {at}, table {following.table_id}")
+        parts.append(f"next {guest}{size}, at {at}, table {following.table_id}")
     return f"{'; '.join(parts)}."
 
 
