@@ -7,8 +7,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from common.time_zones import format_local
-
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
 Status = ProviderStatus
 Decision = Literal["confirm", "decline"]
@@ -95,15 +93,6 @@ class Order(msgspec.Struct, frozen=True):
     """When the status last changed."""
     was_confirmed: bool
     """Whether an order that is cancelled was confirmed before."""
-
-    @property
-    def local_start(self) -> str:
-        """When the guests come, by the clocks of the restaurant."""
-        return "the next time that suits" if self.starts_at is None else self.local(self.starts_at)
-
-    def local(self, instant: datetime) -> str:
-        """An instant by the clocks of the restaurant."""
-        return format_local(instant, self.zone)
 
     @property
     def zone(self) -> ZoneInfo:

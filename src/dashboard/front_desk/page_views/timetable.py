@@ -9,7 +9,7 @@ from common.web.charts.marks import Drawing, Path
 from common.web.charts.path import Box, boxes, coordinate
 from dashboard.front_desk.house import House
 from dashboard.front_desk.models import DayOrder, DeskTable
-from dashboard.front_desk.page_views.words import clock, counted, isolated, shortened, span
+from dashboard.front_desk.page_views.words import clock, counted, isolated, short_name, span
 
 STEP = timedelta(minutes=30)
 COLUMN = 48
@@ -165,7 +165,7 @@ def _bar(order: DayOrder, left: float, right: float, columns: int, house: House)
     width = columns * COLUMN
     box = Box(max(1.0, left * COLUMN), 2, min(width - 1.0, right * COLUMN), HEIGHT - 2)
     style = f"rim {order.status}" if order.overlaps else "bar" if order.status == "confirmed" else "past"
-    guest, party = shortened(order.name or "Guest"), "" if order.guests is None else f", {order.guests}"
+    guest, party = short_name(order.name or "Guest"), "" if order.guests is None else f", {order.guests}"
     state = {"": "confirmed", "waits": "waits for an answer"}.get(unsettled(order, house), "was not answered")
     conflict, indent = "", max(0, round(left * COLUMN))
     if order.overlap is not None:
@@ -216,7 +216,7 @@ def day_sentence(orders: Sequence[DayOrder], day: date, house: House) -> str:
     coming = [order for order in confirmed if order.starts_at >= house.now]
     if day == house.today and coming:
         following = coming[0]
-        guest = isolated(shortened(following.name or "a guest"))
+        guest = isolated(short_name(following.name or "a guest"))
         size = "" if following.guests is None else f", {following.guests}"
         at = clock(following.starts_at, house.zone)
         parts.append(f"next {guest}{size}, at {at}, table {following.table_id}")

@@ -23,7 +23,7 @@ def isolated(text: str) -> str:
     return f"\u2068{text}\u2069"
 
 
-def shortened(name: str) -> str:
+def short_name(name: str) -> str:
     """A name that a bar or a sentence has room for, cut off with `…`."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…"
 
