@@ -365,6 +365,9 @@ async def test_a_session_that_has_ended_is_told_without_leaving_the_page(browser
     await page.clock.run_for(1000)
     assert await page.locator("button:enabled").count() == 0
     await expect(card(page, 1)).to_be_visible()
+    box = await page.get_by_role("link", name="Log in again").bounding_box()
+    assert box is not None
+    assert box["height"] >= 48
     await page.get_by_role("link", name="Log in again").click()
     await page.get_by_label("Token").fill(STAFF_TOKEN)
     await page.get_by_role("button", name="Log in").click()
@@ -482,6 +485,7 @@ async def test_everything_works_without_a_script(browser: Browser, server: DeskS
 
 async def test_a_phone_shows_who_waits_and_then_the_day_as_a_list(browser: Browser, server: DeskServer) -> None:
     await server.desk.receive(id=1, starts_at=tonight(0.2))
+    await server.desk.receive(id=2, starts_at=tonight(0.2), name="Wolfeschlegelsteinhausenbergerdorff" * 2)
     page = (await open_desk(browser, server, viewport={"width": 360, "height": 800})).page
 
     await expect(page.locator(".timetable")).to_be_hidden()
@@ -490,6 +494,9 @@ async def test_a_phone_shows_who_waits_and_then_the_day_as_a_list(browser: Brows
     assert waiting is not None
     assert day is not None
     assert waiting["y"] + waiting["height"] <= day["y"]
+    table = await page.locator(".list").bounding_box()
+    assert table is not None
+    assert table["x"] + table["width"] <= 360
 
 
 async def test_the_print_is_the_day_as_a_list(browser: Browser, server: DeskServer) -> None:
