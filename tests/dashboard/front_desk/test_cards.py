@@ -53,7 +53,9 @@ def test_a_card_says_whether_there_is_a_table() -> None:
     assert taken.tables == ("Free then: table 2 (4 seats), table 6 (4 seats), table 5 (6 seats) and 1 more.")
     assert card(order(), 3, 2).tables == "Free then: table 6 (4 seats), table 5 (6 seats), table 4 (8 seats)."
     full = card(order(guests=7), 3, 4)
-    assert full.tables == "No other known table for 7 is free then."
+    assert full.tables == "No other known table for 7 guests is free then."
+    unknown = card(order(guests=None), *(each.table_id for each in TABLES))
+    assert unknown.tables == "No other known table is free then."
     assert card(order(), 2).conflict == ""
 
 

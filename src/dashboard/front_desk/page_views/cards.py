@@ -112,7 +112,8 @@ def _free_tables(order: Order, taken: Collection[int], tables: Sequence[DeskTabl
     needed = order.guests or 1
     free = [each for each in tables if each.seats >= needed and each.table_id not in (order.table_id, *taken)]
     if not free:
-        return f"No other known table for {needed} is free then."
+        party = "" if order.guests is None else f" for {counted(order.guests, 'guest')}"
+        return f"No other known table{party} is free then."
     free.sort(key=lambda each: (each.seats, each.table_id))
     named = ", ".join(f"table {each.table_id} ({counted(each.seats, 'seat')})" for each in free[:TABLES_NAMED])
     more = f" and {len(free) - TABLES_NAMED} more" if len(free) > TABLES_NAMED else ""
