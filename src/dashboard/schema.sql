@@ -2106,6 +2106,8 @@ CREATE INDEX front_desk_order_status ON front_desk_order USING btree (status, id
 
 CREATE INDEX front_desk_order_time ON front_desk_order USING gist (tstzrange(starts_at, ends_at)) WHERE ((status = ANY (ARRAY['waiting'::text, 'confirmed'::text])) AND (starts_at IS NOT NULL));
 
+CREATE INDEX front_desk_order_undelivered ON front_desk_order USING btree (id) WHERE ((decision IS NOT NULL) AND (NOT delivered));
+
 CREATE INDEX front_desk_order_updated ON front_desk_order USING btree (updated_at);
 
 CREATE INDEX front_desk_order_waiting ON front_desk_order USING btree (received_at, id) WHERE (status = 'waiting'::text);

@@ -22,7 +22,7 @@ import provider.config
 from common.config import Secret, read_config
 from common.web.html import ASSETS
 from common.web.page_frame import FrameState
-from common.web.page_session import LIFETIME, hash_token, insert_session
+from common.web.page_session import LIFETIME, hash_session, insert_session
 from common.web.resources import Application
 from dashboard.board.page_views.words import long_day
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
@@ -77,7 +77,7 @@ async def seed_desk(db: asyncpg.Pool) -> None:
           FROM generate_series(1, 3) AS table_id
         """
     )
-    await insert_session(db, hash_token(STAFF_SESSION), REALM.kind, LIFETIME)
+    await insert_session(db, hash_session(STAFF_SESSION, Secret("staff")), REALM.kind, LIFETIME)
 
 
 async def seed_stores(db: asyncpg.Pool) -> None:

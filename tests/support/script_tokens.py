@@ -101,7 +101,8 @@ def _template(script: str, at: int) -> tuple[list[str], int]:
 def shortest(found: Sequence[str]) -> list[str]:
     """The tokens without those that change nothing: brackets around an only parameter, and a last semicolon.
 
-    The brackets stay behind `async`, and the semicolon where it is the body of a loop or of a condition.
+    The brackets stay behind `async`, and the semicolon where it is the body of a loop or of a condition. A constant is
+    the same as a variable.
     """
     kept: list[str] = []
     at = 0
@@ -111,7 +112,7 @@ def shortest(found: Sequence[str]) -> list[str]:
             at += 3
             continue
         if not (found[at] == ";" and found[at + 1 : at + 2] == ["}"] and not _is_body(found, at)):
-            kept.append(found[at])
+            kept.append("let" if found[at] == "const" else found[at])
         at += 1
     return kept
 

@@ -74,7 +74,7 @@ CREATE TABLE failed_login (
 
 CREATE INDEX failed_login_failed_at ON failed_login (failed_at);
 
--- The sessions of people on pages that ask for a token, by the SHA-256 of their own tokens; see
+-- The sessions of people on pages that ask for a token, by a keyed hash of their own tokens; see
 -- common/web/page_session.py.
 CREATE TABLE page_session (
     token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),

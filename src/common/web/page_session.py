@@ -1,13 +1,14 @@
 """Sessions of pages that ask for a token: a login form, a cookie, and a CSRF token in every form.
 
 A link cannot carry a bearer token, so a browser sends the token once, and gets a cookie that scripts cannot read. The
-database has the SHA-256 of a session's token alone. Every instance of an application accepts the session.
+database has a hash of the session's token alone, keyed with the token that began it: without that one in the
+configuration the session is over. Every instance of an application accepts the session.
 """
 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
@@ -18,7 +19,7 @@ from quart import Blueprint, Response, g, request
 from quart_schema import hide
 from werkzeug.datastructures import MultiDict
 
-from common.config import Secrets
+from common.config import Secret, Secrets
 from common.db.pool import Executor
 from common.web import login_throttle
 from common.web.bearer import login_key
@@ -79,9 +80,10 @@ class Session:
         return hmac.new(self.token.encode("utf-8", "surrogatepass"), b"csrf", hashlib.sha256).hexdigest()
 
 
-def hash_token(token: str) -> bytes:
-    """The hash under which the database stores a session."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+def hash_session(token: str, began_with: Secret) -> bytes:
+    """The hash under which the database stores a session. began_with: the token of the realm that was sent."""
+    key = began_with.reveal().encode("utf-8", "surrogatepass")
+    return hmac.digest(key, token.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def current_session() -> Session:
@@ -93,10 +95,11 @@ def current_session() -> Session:
 
 async def find_session(realm: Realm) -> Session | None:
     """The session of the current request in a realm; None without one that is valid."""
-    if realm.tokens() is None:
+    tokens = realm.tokens()
+    if tokens is None:
         return Session(None)
     token = request.cookies.get(realm.cookie, "")
-    if token and await select_is_valid(pool(), hash_token(token), realm.kind):
+    if token and await select_is_valid(pool(), [hash_session(token, each) for each in tokens], realm.kind):
         return Session(token)
     return None
 
@@ -126,6 +129,7 @@ def session_required(realm: Realm) -> Callable[[View], View]:
 
 async def login_page(realm: Realm) -> Response:
     """The login form of a realm, which leads back to the requested page."""
+    has_notice = "notice" in request.args
     response = framed_page(
         _templates,
         "login.html",
@@ -133,15 +137,21 @@ async def login_page(realm: Realm) -> Response:
         realm=realm,
         notice=NOTICES.get(request.args.get("notice", "")),
         shown_token=realm.shown_token(),
-        target=request.full_path.rstrip("?") if "notice" not in request.args else realm.path,
+        target=_target(realm, request.args.get("target", "")) if has_notice else request.full_path.rstrip("?"),
     )
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def redirect_with_notice(realm: Realm, notice: str) -> Response:
-    """Redirect to the first page of a realm, so that a reload does not send the form again."""
-    return redirect(f"{realm.path}?{urlencode({'notice': notice})}")
+def redirect_with_notice(realm: Realm, notice: str, target: str = "") -> Response:
+    """Redirect to the first page of a realm, so that a reload does not send the form again.
+
+    target: where the next login leads, if it is a page of the realm.
+    """
+    query = {"notice": notice}
+    if _is_target(realm, target):
+        query["target"] = target
+    return redirect(f"{realm.path}?{urlencode(query)}")
 
 
 def redirect(address: str) -> Response:
@@ -186,17 +196,19 @@ def session_routes(realm: Realm) -> Blueprint:
     async def log_in() -> Response:
         """Begin a session if the token is right."""
         fields, tokens = await read_form(), realm.tokens()
+        target = fields.get("target", "")
         key, address = login_key(realm.kind), caller_address()
         try:
             await login_throttle.begin_attempt(pool(), key, address)
         except TooManyRequests:
-            return redirect_with_notice(realm, "throttled")
-        if tokens is not None and not tokens.accepts(fields.get("token", "")):
-            return redirect_with_notice(realm, "invalid_token")
+            return redirect_with_notice(realm, "throttled", target)
+        sent = Secret(fields.get("token", ""))
+        if tokens is not None and not tokens.accepts(sent.reveal()):
+            return redirect_with_notice(realm, "invalid_token", target)
         await login_throttle.delete_failures(pool(), key, address)
-        response = redirect(_target(realm, fields.get("target", "")))
+        response = redirect(_target(realm, target))
         if tokens is not None:
-            await _begin_session(realm, response)
+            await _begin_session(realm, sent, response)
         return response
 
     @blueprint.post("/logout")
@@ -204,10 +216,10 @@ def session_routes(realm: Realm) -> Blueprint:
     @hide
     async def log_out() -> Response:
         """End the session, in the database too."""
-        session = await find_session(realm)
+        session, tokens = await find_session(realm), realm.tokens()
         await read_form(session)
-        if session is not None and session.token is not None:
-            await delete_session(pool(), hash_token(session.token))
+        if session is not None and session.token is not None and tokens is not None:
+            await delete_session(pool(), [hash_session(session.token, each) for each in tokens])
         response = redirect_with_notice(realm, "logged_out")
         response.delete_cookie(realm.cookie, path=realm.path, httponly=True, samesite="Strict")
         return response
@@ -215,9 +227,9 @@ def session_routes(realm: Realm) -> Blueprint:
     return blueprint
 
 
-async def _begin_session(realm: Realm, response: Response) -> None:
+async def _begin_session(realm: Realm, sent: Secret, response: Response) -> None:
     token = secrets.token_urlsafe(32)
-    await insert_session(pool(), hash_token(token), realm.kind, LIFETIME)
+    await insert_session(pool(), hash_session(token, sent), realm.kind, LIFETIME)
     response.set_cookie(
         realm.cookie,
         token,
@@ -231,8 +243,11 @@ async def _begin_session(realm: Realm, response: Response) -> None:
 
 def _target(realm: Realm, target: str) -> str:
     """Where a login leads: the page that was asked for, if it is one of the realm."""
-    is_ours = target.startswith((f"{realm.path}/", f"{realm.path}?")) and target.isascii() and target.isprintable()
-    return target if is_ours else realm.path
+    return target if _is_target(realm, target) else realm.path
+
+
+def _is_target(realm: Realm, target: str) -> bool:
+    return target.startswith((f"{realm.path}/", f"{realm.path}?")) and target.isascii() and target.isprintable()
 
 
 async def insert_session(db: Executor, token_hash: bytes, realm: str, lifetime: timedelta) -> None:
@@ -242,18 +257,20 @@ async def insert_session(db: Executor, token_hash: bytes, realm: str, lifetime: 
     )  # fmt: skip
 
 
-async def select_is_valid(db: Executor, token_hash: bytes, realm: str) -> bool:
-    """Whether a realm has a session with this hash that has not expired."""
+async def select_is_valid(db: Executor, token_hashes: Sequence[bytes], realm: str) -> bool:
+    """Whether a realm has a session with one of these hashes that has not expired."""
     return await db.fetchval(
         """
-        SELECT EXISTS (SELECT FROM page_session WHERE token_hash = $1 AND realm = $2 AND expires_at > now())
+        SELECT EXISTS (
+            SELECT FROM page_session WHERE token_hash = ANY($1::bytea[]) AND realm = $2 AND expires_at > now()
+        )
         """,
-        token_hash, realm,
+        token_hashes, realm,
     )  # fmt: skip
 
 
-async def delete_session(db: Executor, token_hash: bytes) -> None:
-    await db.execute("DELETE FROM page_session WHERE token_hash = $1", token_hash)
+async def delete_session(db: Executor, token_hashes: Sequence[bytes]) -> None:
+    await db.execute("DELETE FROM page_session WHERE token_hash = ANY($1::bytea[])", token_hashes)
 
 
 async def delete_old_sessions(db: Executor, keep: timedelta, limit: int) -> int:

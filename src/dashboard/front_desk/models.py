@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from common.time_zones import format_local
-
 ProviderStatus = Literal["waiting", "confirmed", "declined", "cancelled", "expired"]
 Status = ProviderStatus
 Decision = Literal["confirm", "decline"]
+STATUS_AFTER: dict[Decision, Status] = {"confirm": "confirmed", "decline": "declined"}
 
 LONG_WAIT = timedelta(minutes=10)
 SOON = timedelta(hours=2)
@@ -94,15 +93,6 @@ class Order(msgspec.Struct, frozen=True):
     """When the status last changed."""
     was_confirmed: bool
     """Whether an order that is cancelled was confirmed before."""
-
-    @property
-    def local_start(self) -> str:
-        """When the guests come, by the clocks of the restaurant."""
-        return "the next time that suits" if self.starts_at is None else self.local(self.starts_at)
-
-    def local(self, instant: datetime) -> str:
-        """An instant by the clocks of the restaurant."""
-        return format_local(instant, self.zone)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -207,6 +197,18 @@ class DeskMark(NamedTuple):
     updated_at: datetime | None
     recent: int
     checksum: Decimal
+
+
+class DeskTotals(NamedTuple):
+    """Orders of the page that are counted whole, whatever it shows of them.
+
+    waiting: those that wait and whose time has not passed. newest: when the last of them began to wait. undelivered:
+    decisions that have not reached the restaurant.
+    """
+
+    waiting: int
+    newest: datetime | None
+    undelivered: int
 
 
 class TakenTable(NamedTuple):

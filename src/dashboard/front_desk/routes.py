@@ -114,7 +114,7 @@ def staff_only(view: View) -> View:
     @security_scheme([{"staff": []}])
     @wraps(view)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        is_reading = request.method == "GET" and "Authorization" not in request.headers
+        is_reading = request.method in ("GET", "HEAD") and "Authorization" not in request.headers
         if not is_reading or await find_session(REALM) is None:
             await require_token(STAFF, resources().front_desk.staff_token)
         response = await view(*args, **kwargs)

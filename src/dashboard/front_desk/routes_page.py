@@ -23,8 +23,8 @@ from dashboard.front_desk.house import KNOWN_TABLES, House, house_at
 from dashboard.front_desk.inputs import DeskPageQuery
 from dashboard.front_desk.models import DayOrder, Decision, DeskTable, Order
 from dashboard.front_desk.page_views import words
-from dashboard.front_desk.page_views.cards import state_of, waiting_cards
-from dashboard.front_desk.page_views.timetable import day_sentence, timetable
+from dashboard.front_desk.page_views.cards import microseconds, state_of, waiting_cards
+from dashboard.front_desk.page_views.timetable import day_sentence, listed_orders, timetable, unsettled
 from dashboard.front_desk.queries import desk, lists
 from dashboard.front_desk.search import search_terms
 from dashboard.front_desk.staff import REALM
@@ -37,15 +37,16 @@ RENEWED_SECONDS = 20
 """A page without a changed order is renewed so often, since its minutes and the present in its timetable move on."""
 RECENT = timedelta(minutes=5)
 """Longer than any transaction lasts."""
-MAX_WAITING_SHOWN = 25
+# Filled to each of these limits, the page is not larger than every page may be.
+MAX_WAITING_SHOWN = 20
 MAX_SETTLED_SHOWN = 30
-MAX_FREED_SHOWN = 20
+MAX_FREED_SHOWN = 10
 MAX_FOUND_SHOWN = 10
-MAX_DAY_SHOWN = 120
+MAX_DAY_SHOWN = 100
 
 NOTICES = {
-    "confirmed": ("good", "Sent to the restaurant: the table is confirmed. The order shows whether it was accepted."),
-    "declined": ("good", "Sent to the restaurant: the order is declined. The order shows whether it was accepted."),
+    "confirmed": ("good", "Sent to the restaurant: your confirmation. The order shows whether it was accepted."),
+    "declined": ("good", "Sent to the restaurant: your refusal. The order shows whether it was accepted."),
     "already_settled": ("bad", "This order is no longer waiting."),
     "too_late": ("bad", "The time of this order has passed. It cannot be confirmed any more."),
 }
@@ -56,10 +57,10 @@ templates = Templates(
     counted=counted,
     kind_of_table=words.kind_of_table,
     long_day=long_day,
-    short_day=words.short_day,
     day_name=words.day_name,
     clock=words.clock,
     span=words.span,
+    unsettled=unsettled,
 )
 
 
@@ -76,66 +77,84 @@ async def page(query_args: DeskPageQuery) -> Response:
     if (answer := unchanged(tag)) is not None:
         return answer
     house = house_at(await desk.select_newest_zone(pool()), now)
-    day = query_args.day or house.today
-    search = query_args.search.strip()
-    (waiting, waiting_count, freed, settled), (found, tables, orders) = await asyncio.gather(
-        asyncio.gather(
-            lists.select_waiting(pool(), now, MAX_WAITING_SHOWN),
-            lists.select_waiting_count(pool(), now),
-            lists.select_freed(pool(), now, MAX_FREED_SHOWN + 1),
-            lists.select_settled(pool(), MAX_SETTLED_SHOWN),
-        ),
-        asyncio.gather(
-            find_orders(search),
-            desk.select_tables(pool(), now - KNOWN_TABLES),
-            select_day(day, house),
-        ),
-    )
-    found_waiting = [order for order in found if order.status == "waiting" and not order.has_ended(now)]
-    taken = await desk.select_taken_tables(pool(), list({order.id for order in (*waiting, *found_waiting)}))
-    freed_ids = {order.id for order in freed}
-    query = {"day": day} if query_args.day else {}
+    search, day = query_args.search.strip(), query_args.day or house.today
+    tables = await desk.select_tables(pool(), now - KNOWN_TABLES)
+    of_orders, of_day = await asyncio.gather(order_content(search, tables, house), day_content(day, tables, house))
+    day_query = {"day": day.isoformat()} if query_args.day else {}
     return framed_page(
         templates,
         "front_desk.html",
         tag,
         alternates=alternates(day, search),
         live_seconds=LIVE_SECONDS,
-        address=f"{REALM.path}?{urlencode(query)}" if query else REALM.path,
+        address=address_with(day_query),
+        refreshed=address_with(day_query | ({"search": search} if search else {})),
         notice=NOTICES.get(request.args.get("notice", "")),
         csrf=current_session().csrf,
         house=house,
         asked_day=query_args.day,
         search=search,
-        cards=waiting_cards(waiting, taken, tables, house),
-        waiting_count=max(waiting_count, len(waiting)),
-        freed=freed[:MAX_FREED_SHOWN],
-        more_freed=len(freed) > MAX_FREED_SHOWN,
-        settled=[order for order in settled if order.id not in freed_ids],
-        settled_limit=MAX_SETTLED_SHOWN,
-        undelivered=sum(order.delivered is False for order in settled if order.status in ("confirmed", "declined")),
-        found=found[:MAX_FOUND_SHOWN],
-        found_more=len(found) > MAX_FOUND_SHOWN,
-        found_cards={card.order.id: card for card in waiting_cards(found_waiting, taken, tables, house)},
-        **day_content(day, orders, tables, house),
+        **of_orders,
+        **of_day,
     )
 
 
+def address_with(query: dict[str, str]) -> str:
+    """The address of the page with a query."""
+    return f"{REALM.path}?{urlencode(query)}" if query else REALM.path
+
+
 async def find_orders(search: str) -> list[Order]:
-    """The newest orders that a search finds, one more than are shown; none without a search."""
+    """The orders that a search finds, newest first, one more than are shown; none without a search.
+
+    The order whose number was typed comes first: newer orders may have the same digits in an email address.
+    """
     if not search:
         return []
-    return await lists.select_orders(pool(), None, None, None, MAX_FOUND_SHOWN + 1, search_terms(search))
+    terms = search_terms(search)
+    found = await lists.select_orders(pool(), None, None, None, MAX_FOUND_SHOWN + 1, terms)
+    numbered = await lists.select_order(pool(), terms.number) if terms.number is not None else None
+    return found if numbered is None else [numbered, *(order for order in found if order.id != numbered.id)]
 
 
-async def select_day(day: date, house: House) -> list[DayOrder]:
-    """The orders of a day, one more than are shown."""
-    ends = start_of_day(day, house.zone), end_of_day(day, house.zone)
-    return await desk.select_day(pool(), day, *ends, None, MAX_DAY_SHOWN + 1)
+async def order_content(search: str, tables: list[DeskTable], house: House) -> dict[str, Any]:
+    """What the template shows of the orders that wait, that are settled, and that a search finds."""
+    now = house.now
+    waiting, totals, freed, settled, found = await asyncio.gather(
+        lists.select_waiting(pool(), now, MAX_WAITING_SHOWN),
+        desk.select_desk_totals(pool(), now),
+        lists.select_freed(pool(), now, MAX_FREED_SHOWN + 1),
+        lists.select_settled(pool(), MAX_SETTLED_SHOWN),
+        find_orders(search),
+    )
+    found_waiting = [order for order in found if order.status == "waiting" and not order.has_ended(now)]
+    asked = list({order.id for order in (*waiting, *found_waiting)})
+    taken, rivals = await asyncio.gather(
+        desk.select_taken_tables(pool(), asked), desk.select_rivals(pool(), asked, now)
+    )
+    # The two statements may see different orders: only a full list can have more than it shows.
+    is_cut_off = len(waiting) == MAX_WAITING_SHOWN and totals.waiting > len(waiting)
+    freed_ids = {order.id for order in freed[:MAX_FREED_SHOWN]}
+    return {
+        "cards": waiting_cards(waiting, taken, rivals, tables, house),
+        "waiting_count": totals.waiting if is_cut_off else len(waiting),
+        "newest": microseconds(totals.newest) if is_cut_off and totals.newest is not None else "",
+        "freed": freed[:MAX_FREED_SHOWN],
+        "more_freed": len(freed) > MAX_FREED_SHOWN,
+        "settled": [order for order in settled if order.id not in freed_ids],
+        "undelivered": totals.undelivered,
+        "found": found[:MAX_FOUND_SHOWN],
+        "found_more": len(found) > MAX_FOUND_SHOWN,
+        "found_cards": {card.order.id: card for card in waiting_cards(found_waiting, taken, rivals, tables, house)},
+    }
 
 
-def day_content(day: date, orders: list[DayOrder], tables: list[DeskTable], house: House) -> dict[str, Any]:
-    """What the template shows of a day."""
+async def day_content(day: date, tables: list[DeskTable], house: House) -> dict[str, Any]:
+    """What the template shows of a day. Of more orders than it shows, those of today that are over are left out."""
+    orders = await select_day(day, house)
+    are_over_left_out = len(orders) > MAX_DAY_SHOWN and day == house.today
+    if are_over_left_out:
+        orders = await select_day(day, house, lasts_beyond=house.now)
     shown = orders[:MAX_DAY_SHOWN]
     near = [day + timedelta(days=step) if date(1, 1, 3) < day < date(9999, 12, 29) else day for step in (-1, 1)]
     return {
@@ -144,10 +163,17 @@ def day_content(day: date, orders: list[DayOrder], tables: list[DeskTable], hous
         "day_after": near[1],
         "sentence": day_sentence(shown, day, house),
         "timetable": timetable(day, shown, tables, house),
-        "orders": [order for order in shown if order.day == day],
+        "orders": listed_orders(shown, day, house),
         "more_orders": len(orders) > MAX_DAY_SHOWN,
+        "are_over_left_out": are_over_left_out,
         "day_limit": MAX_DAY_SHOWN,
     }
+
+
+async def select_day(day: date, house: House, lasts_beyond: datetime | None = None) -> list[DayOrder]:
+    """The orders of a day, one more than are shown. lasts_beyond: without those whose time has passed then."""
+    ends = start_of_day(day, house.zone), end_of_day(day, house.zone)
+    return await desk.select_day(pool(), day, *ends, None, MAX_DAY_SHOWN + 1, lasts_beyond)
 
 
 def alternates(day: date, search: str) -> list[Alternate]:
@@ -243,4 +269,4 @@ def redirect_to_day(day: str, notice: str) -> Response:
     except ValueError:
         return redirect_with_notice(REALM, notice)
     query = {"notice": notice} if shown in CALENDAR_ENDS else {"day": shown.isoformat(), "notice": notice}
-    return redirect(f"{REALM.path}?{urlencode(query)}")
+    return redirect(address_with(query))

@@ -7,7 +7,7 @@ from common.outbox.queries import enqueue
 from common.web.errors import Conflict, Invalid, NotFound
 from dashboard.front_desk.callback_address import is_under
 from dashboard.front_desk.inputs import OrderInput
-from dashboard.front_desk.models import Decision, Order, Status
+from dashboard.front_desk.models import STATUS_AFTER, Decision, Order
 from dashboard.front_desk.queries import orders
 
 TOPIC = "decision"
@@ -15,8 +15,6 @@ TOPIC = "decision"
 
 GUEST_FIELDS = ("name", "email", "phone", "notes", "decline_reason", "mail_failure")
 """What an order says of its guest, or may quote of it."""
-
-STATUS_AFTER: dict[Decision, Status] = {"confirm": "confirmed", "decline": "declined"}
 
 
 def subject_of(table_id: int) -> str:

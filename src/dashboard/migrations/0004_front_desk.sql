@@ -75,5 +75,7 @@ WHERE status IN ('waiting', 'confirmed') AND starts_at IS NOT NULL;
 CREATE INDEX front_desk_order_settled ON front_desk_order (changed_at, id) WHERE status <> 'waiting';
 CREATE INDEX front_desk_order_freed ON front_desk_order (changed_at, id)
 WHERE was_confirmed AND provider_status = 'cancelled';
+-- For the page, which counts the decisions that are on their way to the provider.
+CREATE INDEX front_desk_order_undelivered ON front_desk_order (id) WHERE decision IS NOT NULL AND NOT delivered;
 -- For the tables that begin soon.
 CREATE INDEX front_desk_order_coming ON front_desk_order (starts_at) WHERE status = 'confirmed';

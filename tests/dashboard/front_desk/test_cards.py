@@ -28,16 +28,16 @@ def order(number: int = 1, **changes: Any) -> Order:
     return Order(**facts | changes)
 
 
-def card(shown: Order, *taken: int, others: tuple[Order, ...] = ()) -> Card:
+def card(shown: Order, *taken: int, rivals: int = 0) -> Card:
     """The card of an order while tables are confirmed from an hour before it to an hour before its end."""
     overlap = Overlap(9, START - timedelta(hours=1), START + timedelta(hours=1))
-    found = waiting_cards([shown, *others], [TakenTable(shown.id, each, overlap) for each in taken], TABLES, HOUSE)
-    return found[0]
+    held = [TakenTable(shown.id, each, overlap) for each in taken]
+    return waiting_cards([shown], held, {shown.id: rivals, 9: 7}, TABLES, HOUSE)[0]
 
 
 @pytest.mark.parametrize(
     ("seconds", "waits", "urgency"),
-    [(-3, "less than 1 min", ""), (59, "less than 1 min", ""), (60, "1 min", ""), (300, "5 min", ""),
+    [(-3, "under 1 min", ""), (59, "under 1 min", ""), (60, "1 min", ""), (300, "5 min", ""),
      (301, "5 min", "late"), (900, "15 min", "late"), (901, "15 min", "very-late"), (7500, "2 h 5 min", "very-late")],
 )  # fmt: skip
 def test_a_card_says_how_long_its_order_waits_and_when_that_is_too_long(seconds: int, waits: str, urgency: str) -> None:
@@ -53,22 +53,22 @@ def test_a_card_says_whether_there_is_a_table() -> None:
     assert taken.tables == ("Free then: table 2 (4 seats), table 6 (4 seats), table 5 (6 seats) and 1 more.")
     assert card(order(), 3, 2).tables == "Free then: table 6 (4 seats), table 5 (6 seats) and table 4 (8 seats)."
     full = card(order(guests=7), 3, 4)
-    assert full.tables == "No other known table for 7 is free then."
+    assert full.tables == "No other known table for 7 guests is free then."
+    unknown = card(order(guests=None), *(each.table_id for each in TABLES))
+    assert unknown.tables == "No other known table is free then."
     assert card(order(), 2).conflict == ""
 
 
 def test_an_order_without_a_time_conflicts_with_nothing_and_names_no_table() -> None:
-    found = card(order(starts_at=None, day=None), others=(order(2),))
+    found = card(order(starts_at=None, day=None))
 
     assert (found.when, found.conflict, found.tables, found.rivals) == ("The next time that suits", "", "", "")
     assert found.news == "New order: \u2068Ann\u2069, 4"
 
 
 def test_a_card_counts_the_others_that_wait_for_its_table() -> None:
-    others = (order(2), order(3, starts_at=START + timedelta(hours=2)), order(4, table_id=5), order(5, starts_at=None))
-
-    assert card(order(), others=others).rivals == "1 other order waits for this table then."
-    assert card(order(), others=(order(2), order(3))).rivals == "2 other orders wait for this table then."
+    assert card(order(), rivals=1).rivals == "1 other order waits for this table then."
+    assert card(order(), rivals=2).rivals == "2 other orders wait for this table then."
     assert card(order()).rivals == ""
 
 
@@ -105,6 +105,20 @@ def test_what_is_announced_keeps_names_apart_and_tells_a_refused_order_from_a_ne
 
 
 @pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("2026-11-29T22:59", "23:59"),
+        ("2026-11-29T23:00", "Tomorrow 00:00"),
+        ("2026-12-05T18:00", "Sat 5 December 19:00"),
+    ],
+)
+def test_what_is_announced_names_the_day_of_an_order_that_is_not_for_today(start: str, said: str) -> None:
+    shown = order(starts_at=datetime.fromisoformat(start).replace(tzinfo=UTC))
+
+    assert card(shown).news == f"New order: \u2068Ann\u2069, 4, {said}"
+
+
+@pytest.mark.parametrize(
     ("changes", "kind", "text"),
     [
         ({"status": "confirmed", "decision": "confirm", "delivered": False}, "waiting",
@@ -118,12 +132,31 @@ def test_what_is_announced_keeps_names_apart_and_tells_a_refused_order_from_a_ne
         ({"status": "cancelled"}, "cancelled", "Cancelled"),
         ({"status": "cancelled", "was_confirmed": True}, "cancelled", "Cancelled after it was confirmed"),
         ({"status": "expired"}, "cancelled", "Expired: nobody decided before its time ended"),
+        ({"status": "declined", "decision": "decline", "delivered": True}, "declined",
+         "Declined, accepted by the restaurant"),
     ],
 )  # fmt: skip
 def test_the_state_is_what_the_restaurant_has_said(changes: dict[str, Any], kind: str, text: str) -> None:
     state = state_of(order(**changes), HOUSE)
 
     assert (state.kind, state.text) == (kind, text)
+
+
+@pytest.mark.parametrize(
+    ("status", "decision", "text", "note"),
+    [
+        ("declined", "confirm", "Declined by the restaurant", "the confirmation of the front desk"),
+        ("confirmed", "decline", "Confirmed by the restaurant", "the refusal of the front desk"),
+        ("cancelled", "confirm", "Cancelled", "the confirmation of the front desk"),
+    ],
+)
+def test_what_the_restaurant_says_comes_before_an_answer_that_it_has_not_received(
+    status: str, decision: str, text: str, note: str
+) -> None:
+    state = state_of(order(status=status, decision=decision, delivered=False), HOUSE)
+
+    assert (state.text, state.notes) == (text, (("Still on its way to the restaurant:", note),))
+    assert state_of(order(status=status, decision=decision, delivered=True), HOUSE).notes == ()
 
 
 @pytest.mark.parametrize(

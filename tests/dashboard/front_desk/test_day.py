@@ -4,13 +4,17 @@ import csv
 import gzip
 import io
 import re
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aioresponses import aioresponses
 
+from dashboard.front_desk.models import DeskTotals
+from dashboard.front_desk.page_views.cards import microseconds
 from tests.support.desk import CALLBACK, Desk
-from tests.support.pages import by_id, named, read_page, rows, styled
+from tests.support.pages import Element, addresses, by_id, named, read_page, rows, styled
 
 WEST: dict[str, Any] = {"timezone": "America/Sao_Paulo"}
 DAY = "2999-01-01"
@@ -125,6 +129,7 @@ async def test_the_links_of_the_page_to_its_figures_work_with_its_session_and_wi
     assert {link.replace("&amp;", "&") for link in linked} == {path, f"{path}&format=csv", f"{path}&format=xlsx"}
     answer = await desk.client.get(path)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert (await desk.client.head(path)).status_code == 200
     wrong = {"Authorization": "Bearer wrong-token-of-staff"}
     assert (await desk.client.get(path, headers=wrong)).status_code == 401
     assert (await desk.client.post("/front-desk/orders/2/confirm")).status_code == 401
@@ -146,13 +151,13 @@ async def test_every_figure_of_the_day_is_that_of_the_json(desk: Desk) -> None:
     assert [row.text.split()[0] for row in named(plan, "th") if row.attributes["scope"] == "row"] == [
         str(table["table_id"]) for table in found["tables"]
     ]
-    slots = {slot.attributes["href"].rpartition("=")[2]: slot for slot in styled(plan, "slot")}
+    slots = {slot.attributes["href"].rpartition("=%23")[2]: slot for slot in styled(plan, "slot")}
     assert {number: slot.attributes["class"] for number, slot in slots.items()} == {
         "1": "slot confirmed",
         "2": "slot conflict",
         "3": "slot waiting",
     }
-    assert "1 table confirmed for 3 guests; 2 wait; 1 overlaps." in by_id(page, "day").text
+    assert "1 order confirmed for 3 guests; 2 wait; 1 overlaps." in by_id(page, "day").text
 
 
 async def test_a_card_warns_of_a_confirmed_order_and_names_the_tables_that_are_free(desk: Desk) -> None:
@@ -169,7 +174,7 @@ async def test_a_card_warns_of_a_confirmed_order_and_names_the_tables_that_are_f
     ("search", "found"),
     [
         ("eve", [3]), ("EVE", [3]), ("030 123456", [3]), ("+49 30 12", [3]), ("2", [2]),
-        ("ann@example", [5, 4, 3, 2, 1]), ("nobody", []), ("%", []), ("_", []),
+        ("ann@example", [5, 4, 3, 2, 1]), ("nobody", []), ("%", []), ("_", []), ("#2", [2]),
     ],
 )  # fmt: skip
 async def test_orders_are_found_by_name_phone_mail_and_number(desk: Desk, search: str, found: list[int]) -> None:
@@ -224,6 +229,141 @@ async def test_an_answer_leads_back_to_the_day_that_was_shown(desk: Desk, day: s
 
     answer = await desk.client.post("/front-desk/decide", form=fields)
     assert answer.headers["Location"] == f"/front-desk?{shown}notice=confirmed"
+
+
+async def insert_orders(desk: Desk, first: int, last: int, status: str = "waiting", **decision: str) -> None:
+    """Orders of table 3001 at the time of `ORDER`, straight into the table."""
+    await desk.db.execute(
+        """
+        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, name, email, starts_at,
+                                      minutes, ordered_at, provider_status, was_confirmed, decision, decided_at,
+                                      decided_by)
+        SELECT 3001, number, '', 'cabin', 4, 1, 'Guest ' || number, number || '@example.com',
+               '2999-01-01 19:00:00Z', 120, now(), $3::text, $3 = 'cancelled', $4::text,
+               CASE WHEN $4 IS NOT NULL THEN now() END, CASE WHEN $4 IS NOT NULL THEN 'front desk' END
+          FROM generate_series($1::bigint, $2::bigint) AS number
+        """,
+        first, last, status, decision.get("decision"),
+    )  # fmt: skip
+
+
+async def search_page(desk: Desk, search: str, more: str = "") -> Element:
+    answer = await desk.client.get(f"/front-desk?search={quote(search)}{more}")
+    return read_page(await answer.get_data(as_text=True))
+
+
+async def test_a_card_counts_all_that_wait_for_its_table_in_the_list_and_in_a_search(desk: Desk) -> None:
+    await insert_orders(desk, 1, 30)
+    await insert_orders(desk, 31, 31, "confirmed")
+    await desk.receive(id=32, table_id=4001)
+    await desk.log_in()
+
+    page = await search_page(desk, "#1")
+    for shown in ("order-1", "found-1"):
+        assert "29 other orders wait for this table then." in by_id(page, shown).text
+    await desk.db.execute("UPDATE front_desk_order SET minutes = 1, starts_at = now() - interval '1 day' WHERE id > 10")
+    assert "9 other orders wait for this table then." in by_id(await search_page(desk, "#1"), "found-1").text
+
+
+async def test_the_order_whose_number_is_typed_stands_first_among_many_with_the_same_digits(desk: Desk) -> None:
+    await insert_orders(desk, 1, 1, "confirmed")
+    await insert_orders(desk, 100, 199, "confirmed")
+    await desk.log_in()
+
+    found = by_id(await search_page(desk, "1"), "found")
+    assert [each.attributes["id"] for each in found.below if each.name == "article"][:2] == ["found-1", "found-199"]
+    assert "The newest 10 orders found" in found.text
+
+
+async def test_a_bar_of_the_timetable_and_a_line_of_the_list_lead_to_their_order_alone(desk: Desk) -> None:
+    await insert_orders(desk, 1, 1, "confirmed")
+    await insert_orders(desk, 100, 199, "declined")
+    await desk.log_in()
+    page = read_page(await (await desk.client.get(f"/front-desk?day={DAY}")).get_data(as_text=True))
+
+    for place in ("timetable", "list"):
+        [link] = {link for link in addresses(styled(page, place)[0]) if "search" in link}
+        found = read_page(await (await desk.client.get(f"/front-desk{link}")).get_data(as_text=True))
+        shown = [each.attributes["id"] for each in by_id(found, "found").below if each.name == "article"]
+        assert shown == ["found-1"]
+
+
+async def test_every_decision_that_is_on_its_way_is_counted(desk: Desk) -> None:
+    await insert_orders(desk, 1, 40, decision="confirm")
+    await insert_orders(desk, 41, 90, "declined")
+    await desk.log_in()
+
+    assert (
+        "40 decisions are still on the way to the restaurant." in by_id(read_page(await desk.page()), "headline").text
+    )
+    assert 'href="/front-desk#settled"' in await (await desk.client.get("/front-desk?search=1")).get_data(as_text=True)
+
+
+async def test_today_leaves_out_what_is_over_before_what_comes(desk: Desk) -> None:
+    """Of more orders than the page shows; the day is that of the restaurant."""
+    await desk.db.execute(
+        """
+        INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, starts_at, minutes,
+                                      ordered_at, provider_status, timezone)
+        SELECT 1, number, '', 'cabin', 4, 1, now() - interval '40 minutes',
+               CASE WHEN number <= 100 THEN 30 ELSE 120 END, now(), 'confirmed', zone
+          FROM (SELECT CASE WHEN extract(hour FROM now() AT TIME ZONE 'UTC') < 12 THEN 'Asia/Tokyo'
+                            ELSE 'America/Sao_Paulo' END) AS clocks (zone), -- it is day there
+               generate_series(1, 102) AS number
+        """
+    )
+    await desk.log_in()
+
+    day = by_id(read_page(await desk.page()), "day")
+    assert "Orders that are over are left out. 2 orders confirmed" in day.text
+    assert len(rows(styled(day, "list")[0])) == 3
+
+
+async def test_each_cancelled_table_stands_somewhere_however_many_there_are(desk: Desk) -> None:
+    await insert_orders(desk, 1, 13, "cancelled")
+    await desk.log_in()
+
+    page = read_page(await desk.page())
+    shown = {each.attributes["id"] for place in ("freed", "settled") for each in by_id(page, place).below
+             if each.name == "article"}  # fmt: skip
+    assert shown == {f"order-{number}" for number in range(1, 14)}
+
+
+async def test_a_page_that_counts_an_order_which_it_did_not_read_yet_says_that_none_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order arrives between the two statements."""
+
+    async def one_waits(*_: object) -> DeskTotals:
+        return DeskTotals(1, datetime.now(UTC), 0)
+
+    monkeypatch.setattr("dashboard.front_desk.queries.desk.select_desk_totals", one_waits)
+    await desk.log_in()
+
+    assert "No order waits for an answer." in await desk.page()
+
+
+async def test_without_a_script_a_page_asks_for_itself_again_with_its_search(desk: Desk) -> None:
+    await desk.log_in()
+
+    answer = await desk.client.get(f"/front-desk?day={DAY}&search=Ann%20B&notice=confirmed")
+    assert f'content="20;url=/front-desk?day={DAY}&amp;search=Ann+B"' in await answer.get_data(as_text=True)
+    assert 'content="20;url=/front-desk"' in await desk.page()
+
+
+async def test_a_page_names_its_last_order_only_if_it_does_not_show_all(desk: Desk) -> None:
+    """The script takes a card that enters for a new order unless it is older than that one."""
+    await insert_orders(desk, 1, 20)
+    await desk.log_in()
+    assert by_id(read_page(await desk.page()), "cards").attributes["data-newest"] == ""
+
+    await insert_orders(desk, 21, 21)
+    cards = by_id(read_page(await desk.page()), "cards")
+    newest = await desk.db.fetchval("SELECT changed_at FROM front_desk_order WHERE id = 21")
+    assert cards.attributes["data-newest"] == str(microseconds(newest))
+    ages = [each.attributes["data-at"] for each in cards.below if "data-at" in each.attributes]
+    assert len(ages) == 20
+    assert max(ages) < cards.attributes["data-newest"]
 
 
 async def tag_of(desk: Desk) -> str:
@@ -295,7 +435,8 @@ async def test_a_found_order_whose_time_has_passed_has_no_button(desk: Desk) -> 
     assert "Nobody has answered, and its time has passed" in found.text
 
 
-async def test_a_page_with_all_that_it_can_show_is_small(desk: Desk) -> None:
+@pytest.mark.parametrize("search", ["", "&search=guest"])
+async def test_a_page_with_all_that_it_can_show_is_small(desk: Desk, search: str) -> None:
     await desk.db.execute(
         """
         INSERT INTO front_desk_order (table_id, id, callback_url, table_type, seats, price, name, guests, email, phone,
@@ -309,9 +450,9 @@ async def test_a_page_with_all_that_it_can_show_is_small(desk: Desk) -> None:
     )
     await desk.log_in()
 
-    page = await (await desk.client.get(f"/front-desk?day={DAY}&search=guest")).get_data(as_text=False)
-    assert b"Of the first 120 orders (there are more): " in page
-    assert b"The newest 10 orders found" in page
-    assert b"more than 18 more" in page
-    assert len(page) <= 200_000
+    page = await (await desk.client.get(f"/front-desk?day={DAY}{search}")).get_data(as_text=False)
+    assert b"Of the first 100 orders (there are more): " in page
+    assert b"more than 8 more" in page
+    assert (b"The newest 10 orders found" in page) == bool(search)
+    assert len(page) <= 120_000
     assert len(gzip.compress(page)) <= 20_000

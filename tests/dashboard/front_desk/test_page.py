@@ -2,15 +2,18 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 from aioresponses import aioresponses
 
 from common.config import Secret, read_config
 from common.web.input_types import MAX_ID
+from common.web.page_session import LIFETIME, hash_session, insert_session
 from dashboard.app import create_app
 from dashboard.config import Config
 from dashboard.front_desk.queries import lists
+from dashboard.front_desk.staff import REALM
 from tests.support.desk import CALLBACK, STAFF_TOKEN, Desk
 
 
@@ -64,6 +67,32 @@ async def test_a_wrong_token_is_refused_and_throttled(desk: Desk) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+async def test_a_login_leads_to_the_page_that_was_asked_for_even_after_a_wrong_token(desk: Desk) -> None:
+    asked = "/front-desk?day=2999-01-01&search=Ann"
+    form = {"token": "wrong", "target": asked}
+    refused = (await desk.client.post("/front-desk/login", form=form)).headers["Location"]
+
+    page = await (await desk.client.get(refused)).get_data(as_text=True)
+    assert "This token is not valid." in page
+    target = re.search(r'name="target" value="([^"]*)"', page)
+    assert target is not None
+    form = {"token": STAFF_TOKEN, "target": unescape(target[1])}
+    assert (await desk.client.post("/front-desk/login", form=form)).headers["Location"] == asked
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["", "/board/system", "//evil.example", "https://evil.example/front-desk/", "/front-deskevil",
+     "/front-desk/\r\nX: y", "/front-desk?day=ä"],
+)  # fmt: skip
+async def test_a_login_leads_to_no_page_outside_the_front_desk(desk: Desk, target: str) -> None:
+    answer = await desk.client.get("/front-desk", query_string={"notice": "logged_out", "target": target})
+    assert 'name="target" value="/front-desk"' in await answer.get_data(as_text=True)
+    for token, location in (("wrong", "/front-desk?notice=invalid_token"), (STAFF_TOKEN, "/front-desk")):
+        answer = await desk.client.post("/front-desk/login", form={"token": token, "target": target})
+        assert answer.headers["Location"] == location
+
+
 async def test_the_buttons_decide_orders(desk: Desk) -> None:
     await desk.receive(name="<script>alert(1)</script>")
     await desk.receive(id=70002, name="Ben")
@@ -108,9 +137,30 @@ async def test_a_form_from_another_site_decides_nothing(desk: Desk) -> None:
         answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": site})
         assert answer.status_code == 403
     assert (await desk.orders())[0]["status"] == "waiting"
+    for origin in ("null", "http://localhost.evil.example", "https://evil.example"):
+        answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Origin": origin})
+        assert answer.status_code == 403
+    assert (await desk.orders())[0]["status"] == "waiting"
+    answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Origin": "http://localhost"})
+    assert answer.status_code == 303
     for site in ("same-origin", "none"):
         answer = await desk.client.post("/front-desk/decide", form=fields, headers={"Sec-Fetch-Site": site})
         assert answer.status_code == 303
+
+
+async def test_a_logout_that_its_page_did_not_send_ends_nothing(desk: Desk) -> None:
+    await desk.log_in()
+
+    assert (await desk.client.post("/front-desk/logout", form={"csrf": "0" * 64})).status_code == 403
+    assert 'name="token"' not in await desk.page()
+
+
+async def test_a_session_of_other_pages_does_not_open_the_front_desk(desk: Desk) -> None:
+    await insert_session(desk.db, hash_session("of-an-operator", Secret(STAFF_TOKEN)), "operations", LIFETIME)
+    desk.client.set_cookie("localhost", REALM.cookie, "of-an-operator", path="/front-desk")
+
+    assert 'name="token"' in await desk.page()
+    assert (await desk.client.get("/front-desk/orders")).status_code == 401
 
 
 async def test_a_logout_ends_the_session_in_the_browser_and_the_database(desk: Desk) -> None:
@@ -167,17 +217,17 @@ async def test_the_page_says_when_there_are_more_orders_than_it_shows(desk: Desk
     await desk.db.execute(
         "INSERT INTO front_desk_order"
         " (table_id, id, callback_url, table_type, seats, price, minutes, ordered_at, provider_status)"
-        " SELECT 1, number, '', 'room', 2, 1, 60, now(), 'waiting' FROM generate_series(1, 24) AS number"
+        " SELECT 1, number, '', 'room', 2, 1, 60, now(), 'waiting' FROM generate_series(1, 19) AS number"
     )
     page = await desk.page()
-    assert "25 orders wait" in page
+    assert "20 orders wait" in page
     assert "have waited longest" not in page
     await desk.receive(id=70002)
     page = await desk.page()
-    assert "26 orders wait" in page
-    assert "<title>(26) Front desk</title>" in page
-    assert "Here are the 25 that have waited longest; 1 more follows as soon as" in page
-    assert page.count('class="card order ') == 25
+    assert "21 orders wait" in page
+    assert "<title>(21) Front desk</title>" in page
+    assert "Here are the 20 that have waited longest; 1 more follows as soon as" in page
+    assert page.count('class="card order"') == 20
 
 
 async def test_a_session_past_its_end_shows_the_login_and_decides_nothing(desk: Desk) -> None:
@@ -190,6 +240,25 @@ async def test_a_session_past_its_end_shows_the_login_and_decides_nothing(desk: 
     answer = await desk.client.post("/front-desk/decide", form=fields)
     assert answer.headers["Location"] == "/front-desk?notice=session_expired"
     assert (await desk.orders())[0]["status"] == "waiting"
+
+
+async def test_a_session_ends_when_its_token_is_no_longer_accepted(
+    desk: Desk, environment: dict[str, str], dashboard_url: Secret
+) -> None:
+    await desk.receive()
+    await desk.log_in()
+    assert desk.client.cookie_jar is not None
+    cookie = next(iter(desk.client.cookie_jar))
+    assert cookie.value is not None
+
+    for tokens, is_over in ((f"the-next-staff-token,{STAFF_TOKEN}", False), ("the-next-staff-token", True)):
+        settings = {**environment, "DASHBOARD_STAFF_TOKEN": tokens}
+        app = create_app(read_config(Config, settings), dashboard_url)
+        async with app.test_app():
+            client = app.test_client()
+            client.set_cookie("localhost", cookie.name, cookie.value, path="/front-desk")
+            page = await (await client.get("/front-desk")).get_data(as_text=True)
+        assert ('name="token"' in page) == is_over
 
 
 async def test_a_session_lasts_twelve_hours(desk: Desk) -> None:

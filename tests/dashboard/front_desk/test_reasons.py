@@ -22,7 +22,7 @@ async def decline(desk: Desk) -> None:
 async def state(desk: Desk) -> tuple[str, str | None]:
     """The status of the order, and the reason in its list and on the page."""
     [order] = await desk.orders()
-    shown = re.search(r"Reason told to the guest: <bdi>(.*?)</bdi>", await desk.page())
+    shown = re.search(r"Reason (?:told to|for) the guest: <bdi>(.*?)</bdi>", await desk.page())
     assert order["decline_reason"] == (shown[1] if shown else None)
     return order["status"], order["decline_reason"]
 

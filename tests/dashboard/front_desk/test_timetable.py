@@ -15,9 +15,12 @@ from dashboard.front_desk.page_views.timetable import (
     COLUMN,
     MAX_TABLES,
     Bar,
+    Gap,
     Timetable,
     day_sentence,
+    listed_orders,
     timetable,
+    unsettled,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -53,17 +56,16 @@ def lanes(table: Timetable, row: int = 0) -> list[list[tuple[int, int, int]]]:
     for lane in table.rows[row].lanes:
         at, bars = 0, []
         for cell in lane:
-            width = 1 if cell is None else cell.columns
-            if cell is not None:
-                bars.append((cell.order_id, at, at + width))
-            at += width
+            if isinstance(cell, Bar):
+                bars.append((cell.order_id, at, at + cell.columns))
+            at += cell.columns
         assert at == len(table.columns)
         found.append(bars)
     return found
 
 
 def bars(table: Timetable) -> list[Bar]:
-    return [cell for row in table.rows for lane in row.lanes for cell in lane if cell is not None]
+    return [cell for row in table.rows for lane in row.lanes for cell in lane if isinstance(cell, Bar)]
 
 
 def test_bars_stand_in_the_half_hours_that_they_touch() -> None:
@@ -78,10 +80,16 @@ def test_bars_stand_in_the_half_hours_that_they_touch() -> None:
     assert second.indent == COLUMN // 2
 
 
+def test_a_bar_has_room_for_forty_characters_of_a_name() -> None:
+    table = made(order(1, "18:00", name="A" * 40), order(2, "18:00", table=2, name=f"{'A' * 38} {'A' * 50}"))
+
+    assert [bar.guest for bar in bars(table)] == ["A" * 40, f"{'A' * 38}…"]
+
+
 def test_a_known_table_without_an_order_has_an_empty_row() -> None:
     table = made(order(1, "18:00"))
 
-    assert table.rows[1].lanes == ((None,) * len(table.columns),)
+    assert table.rows[1].lanes == ((Gap(len(table.columns)),),)
 
 
 def test_orders_that_overlap_stand_in_lanes_of_their_own_and_are_hatched() -> None:
@@ -95,7 +103,7 @@ def test_orders_that_overlap_stand_in_lanes_of_their_own_and_are_hatched() -> No
     styles = {bar.order_id: bar.style for bar in bars(table)}
     assert styles == {1: "confirmed", 2: "conflict", 3: "confirmed"}
     [hatched] = [bar for bar in bars(table) if bar.order_id == 2]
-    assert [mark.style for mark in hatched.drawing.marks] == ["bad-ground", "bad", "rim waiting"]  # type: ignore[union-attr]  # a bar has paths alone
+    assert [mark.style for mark in hatched.drawing.marks] == ["rim waiting"]  # type: ignore[union-attr]  # a bar has paths alone
     assert hatched.name == ("Guest, 4, 20:00–22:00, waits for an answer, overlaps with order 1, confirmed 19:00–21:00")
 
 
@@ -206,11 +214,43 @@ def test_the_sentence_of_a_day_counts_what_is_known() -> None:
     ]
 
     assert day_sentence(orders, DAY, berlin()) == (
-        "2 tables confirmed for 4 guests; 1 of them without a number of guests; 1 waits; 1 overlaps; "
+        "2 orders confirmed for 4 guests, 1 of them without a number of guests; 1 waits; 1 overlaps; "
         "next \u2068Ann\u2069, 4, at 18:00, table 1."
     )
     assert "next" not in day_sentence(orders, DAY, berlin("2026-11-29T20:00"))
     assert "next" not in day_sentence(orders, DAY, berlin("2026-11-28T20:00"))
+
+
+def test_the_sentence_counts_no_guest_where_none_is_known() -> None:
+    unknown = [order(1, "18:00", guests=None), order(2, "19:00", guests=None, table=2)]
+
+    assert day_sentence(unknown, DAY, berlin("2026-11-30T12:00")) == "2 orders confirmed without a number of guests."
+    assert day_sentence([order(1, "18:00", status="waiting")], DAY, berlin()) == "No order confirmed; 1 waits."
+
+
+def test_an_order_that_waited_until_its_time_had_passed_does_not_wait() -> None:
+    orders = [order(number, "18:00", status="waiting", overlaps=number == 1, table=number) for number in (1, 2)]
+
+    assert day_sentence(orders, DAY, berlin("2026-11-29T19:59")) == "No order confirmed; 2 wait; 1 overlaps."
+    assert day_sentence(orders, DAY, berlin("2026-11-29T20:00")) == "No order confirmed; 2 were not answered."
+    assert [unsettled(each, berlin("2026-11-29T20:00")) for each in (*orders, order(3, "18:00"))] == [
+        "not answered", "not answered", "",
+    ]  # fmt: skip
+    [bar, _] = bars(made(*orders, house=berlin("2026-11-29T20:00")))
+    assert bar.name == "Ann, 4, 18:00–20:00, was not answered"
+
+
+def test_after_midnight_the_list_and_the_sentence_have_the_orders_that_still_last() -> None:
+    late, following = order(1, "23:00", 150), DAY + timedelta(days=1)
+
+    assert listed_orders([late], following, berlin("2026-11-30T01:29")) == [late]
+    assert (
+        day_sentence([late], following, berlin("2026-11-30T01:29"))
+        == "No order confirmed; 1 earlier order still lasts."
+    )
+    assert listed_orders([late], following, berlin("2026-11-30T01:30")) == []
+    assert listed_orders([late], following, berlin()) == [], "of a day to come only its own"
+    assert listed_orders([late], DAY, berlin("2026-11-30T12:00")) == [late]
 
 
 @given(

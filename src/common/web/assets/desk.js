@@ -3,7 +3,7 @@
 const RING_MS = 2e4, NEWS_MS = 3e4, SETTLE_MS = 500;
 const list = one("#cards"), news = one("#news"), sound = one("#sound"), seen = one("#seen");
 const unseen = new Set(), movedAt = {}, typed = {};
-let audio = null, rangAt = 0, saidAt = stamp(), places = {};
+let audio = null, rangAt = 0, saidAt = stamp(), places = {}, newest = list.dataset.newest;
 
 function say(text, kind = "") {
   news.textContent = text;
@@ -13,6 +13,7 @@ function say(text, kind = "") {
 
 function ring() {
   if (sound.ariaPressed !== "true") return;
+  audio.resume(); // the system may have stopped it
   const note = audio.createOscillator(), volume = audio.createGain(), at = audio.currentTime;
   note.connect(volume).connect(audio.destination);
   note.frequency.setValueAtTime(880, at);
@@ -25,32 +26,39 @@ function ring() {
 }
 function setSound(on) {
   audio ??= new AudioContext();
-  audio.resume();
   sound.ariaPressed = on;
-  localStorage.sound = on ? "on" : "";
+  localStorage.sound = on || "";
   ring();
 }
 
 // Cards of answered orders leave and new ones enter; the others stay the elements that they are. A reason stays typed.
+// Of more orders than are shown, `newest` is the last: a card that enters and is older has only moved up.
 addEventListener("input", ({ target }) => { typed[target.id] = target.value; });
 preparations.push((page) => {
   for (const area of all("textarea", page)) area.value = typed[area.id] ?? "";
-  const fresh = one("#cards", page), ids = fresh?.dataset.ids.split(" ");
-  if (!ids || fresh === list) return;
+  const fresh = one("#cards", page)?.dataset, ids = fresh?.ids.split(" "), heard = [];
+  if (!ids) return;
   for (const card of [...list.children]) if (!ids.includes(card.id) && !isHeld(card)) card.remove();
-  let before = null;
-  for (const id of ids) {
+  let next = null;
+  for (const id of ids.reverse()) {
     let card = one(`#${id}`, list);
     if (!card && (card = page.getElementById(id))) {
-      sent.set(card, card.outerHTML);
-      list.insertBefore(card, before ? before.nextSibling : list.firstChild);
-      if (card.dataset.news) {
-        say(card.dataset.news);
+      list.insertBefore(card, next);
+      if (card.dataset.at > newest) {
+        heard.unshift(card.dataset.news);
         unseen.add(id);
-        ring();
       }
     }
-    before = card ?? before;
+    next = card ?? next;
+  }
+  if (!heard.length && fresh.newest > newest) {
+    heard.push("One more order waits");
+    unseen.add("waiting-more");
+  }
+  newest = fresh.newest;
+  if (heard.length) {
+    say(heard.join("; "));
+    ring();
   }
   show();
 });
@@ -59,56 +67,60 @@ preparations.push((page) => {
 function show() {
   const reason = one(".lost footer [role]:not([hidden])")?.innerText ?? "";
   for (const button of all("button")) button.disabled = button.title = reason;
-  for (const id of unseen) if (!one(`#${id}`, list)) unseen.delete(id);
+  for (const id of unseen) if (!one(`#waiting #${id}:not(:empty)`)) unseen.delete(id);
   seen.hidden = !unseen.size;
   for (const card of list.children) {
-    card.classList.toggle("new", unseen.has(card.id));
-    if ((places[card.id] ?? card.offsetTop) !== card.offsetTop) movedAt[card.id] = stamp();
-    places[card.id] = card.offsetTop;
+    const { id, offsetTop } = card;
+    card.classList.toggle("new", unseen.has(id));
+    if ((places[id] ?? offsetTop) !== offsetTop) movedAt[id] = stamp();
+    places[id] = offsetTop;
   }
 }
 setInterval(() => {
   show();
-  if (stamp() - saidAt > NEWS_MS) say("");
-  if (unseen.size && !seen.disabled && stamp() - rangAt >= RING_MS) ring();
+  if (since(saidAt) > NEWS_MS) say("");
+  if (unseen.size && !seen.disabled && since(rangAt) >= RING_MS) ring();
 }, 1000);
 
 // A tap on a card that has just moved was meant for the one that was there before.
 addEventListener("click", (event) => {
   const card = event.target.closest("#cards > *");
-  if (event.detail && stamp() - movedAt[card?.id] < SETTLE_MS) event.preventDefault();
+  if (event.detail && since(movedAt[card?.id]) < SETTLE_MS) event.preventDefault();
 }, true);
 addEventListener("toggle", () => { places = {}; }, true);
 
-addEventListener("submit", async (event) => {
+onsubmit = async (event) => {
   const form = event.target;
-  if (!form.matches(".answer form")) return;
+  if (!form.matches(".answer") || form.target) return;
   event.preventDefault();
   say("Sending");
   try {
-    const body = new URLSearchParams(new FormData(form));
+    const body = new URLSearchParams(new FormData(form, event.submitter));
     const response = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(1e4) });
     if (response.status >= 500) throw response;
-    if (!response.ok) return form.submit(); // which shows the page that says what is wrong
+    if (!response.ok) { // the page that says what is wrong
+      form.target = "_self";
+      return form.requestSubmit(event.submitter);
+    }
     const answer = one("#news", parse(await response.text()));
-    if (answer) say(answer.textContent, answer.className);
+    say(answer?.textContent ?? "Nothing was changed.", answer?.className ?? "bad");
     one("#waiting").focus({ preventScroll: true });
   } catch {
     say("No answer from the server. The order shows whether it was answered.", "bad");
   }
-  while (asking) await new Promise((resolve) => { setTimeout(resolve, 50); });
+  askedAt = 0; // if a request is under way, the next one follows it at once
   ask();
-});
+};
 
 sound.hidden = false;
-sound.addEventListener("click", () => setSound(sound.ariaPressed !== "true"));
+sound.onclick = () => setSound(sound.ariaPressed !== "true");
 // After a reload, browsers play no sound before somebody has touched the page.
 if (localStorage.sound) addEventListener("click", (event) => event.target !== sound && setSound(true), { once: true });
-seen.addEventListener("click", () => {
+seen.onclick = () => {
   unseen.clear();
   sound.focus();
   show();
-});
+};
 
 history.replaceState(null, "", location.href.replace(/notice=\w*&?/, ""));
 const present = one("[data-now]");

@@ -6,8 +6,9 @@ const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (te
 const parse = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
-const main = one("main"), stamp = Date.now;
-let tag = null, latest = null, answeredAt = stamp(), askedAt = answeredAt, graceUntil = 0, asking = false;
+// Of a clock that is set back, any distance counts: it must not make an old page look new.
+const main = one("main"), stamp = Date.now, since = (at) => Math.abs(stamp() - at);
+let tag = null, latest = null, answeredAt = stamp(), askedAt = answeredAt, shownAt = 0, asking = false;
 
 // What other scripts add: preparations of new elements, and whether refreshes have to wait.
 const preparations = [];
@@ -15,7 +16,7 @@ let held = false;
 
 // An element that holds the focus, the pressed pointer or selected text is not replaced until it is let go.
 let pressed = null;
-const isHeld = (element) => element.contains(pressed) || element.contains(document.activeElement) ||
+const isHeld = (element) => [pressed, document.activeElement].some((each) => element.contains(each)) ||
   !getSelection().isCollapsed && getSelection().containsNode(element, true);
 addEventListener("pointerdown", (event) => { pressed = event.target; });
 for (const end of ["pointerup", "pointercancel", "focusout"]) {
@@ -50,7 +51,7 @@ function replaceLive(page) {
 async function get(address, headers) {
   const response = await fetch(address,
     { headers: { Accept: "text/html", ...headers }, cache: "no-store", signal: AbortSignal.timeout(1e4) });
-  if (response.status !== 304 && !response.ok) throw new Error(response.status);
+  if (response.status !== 304 && !response.ok) throw response;
   return response;
 }
 
@@ -87,12 +88,12 @@ async function ask() {
 }
 
 function showConnection() {
-  const late = stamp() - answeredAt > Math.max(LOST_MS, 1500 * (main.dataset.refresh || 0));
-  const lost = late && stamp() > graceUntil;
-  const line = one("#connection"), at = new Date(answeredAt).toLocaleTimeString("en-GB");
+  const late = since(answeredAt) > Math.max(LOST_MS, 1500 * (main.dataset.refresh || 0));
+  const lost = late && since(shownAt) > 5e3, line = one("#connection");
   if (!line) return;
   document.body.classList.toggle("lost", lost);
   line.hidden = !lost;
+  const at = new Date(answeredAt).toLocaleTimeString("en-GB");
   const text = lost ? `Not connected since ${at}. What you see is old.` : "";
   if (line.textContent !== text) line.textContent = text;
 }
@@ -100,12 +101,12 @@ function showConnection() {
 // A hidden page does not refresh; it refreshes as soon as it is shown again.
 function askWhenDue(seconds) {
   if (document.hidden || !main?.dataset.refresh) return;
-  if (stamp() - askedAt >= 1000 * seconds) ask();
+  if (since(askedAt) >= 1e3 * seconds) ask();
   showConnection();
 }
 setInterval(() => askWhenDue(main?.dataset.refresh), 1000);
 addEventListener("visibilitychange", () => {
-  graceUntil = stamp() + 5e3;
+  shownAt = stamp();
   askWhenDue(0);
 });
 

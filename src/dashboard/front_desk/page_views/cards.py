@@ -1,29 +1,32 @@
 """Orders as cards of the page: the waiting ones, how long they wait and whether there is a table, and the others."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from common.web.page_frame import duration_words
 from common.web.words import counted, listed
 from dashboard.front_desk.house import House
-from dashboard.front_desk.models import DeskTable, Order, TakenTable
-from dashboard.front_desk.page_views.words import clock, isolated, moment, span, when
+from dashboard.front_desk.models import STATUS_AFTER, Decision, DeskTable, Order, TakenTable
+from dashboard.front_desk.page_views.words import clock, day_name, isolated, moment, span, when
 
 LATE = timedelta(minutes=5)
 VERY_LATE = timedelta(minutes=15)
 SLOW = timedelta(minutes=2)
 """An order that needed longer from the guest to the desk shows when the guest ordered."""
 TABLES_NAMED = 3
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ANSWERS: dict[Decision, str] = {"confirm": "confirmation", "decline": "refusal"}
 
 
 @dataclass(frozen=True)
 class Card:
     """An order as the page shows it.
 
-    waits: `4 min`. urgency: `late`, `very-late` or nothing. conflict: who has the table then; empty without one.
-    tables: which tables are free then. rivals: other orders that wait for the table then. ordered: when the guest did,
-    if that was long before it arrived. news: what is announced when the card appears.
+    waits: `4 min`. urgency: `late`, `very-late` or nothing. conflict: when the table is confirmed for another order
+    then; empty if it is not. tables: which tables are free then. rivals: how many other orders wait for the table then.
+    ordered: when the guest ordered, if that was long before the order arrived. news: what is announced when the card
+    appears. began: when the order began to wait, in microseconds.
     """
 
     order: Order
@@ -36,18 +39,27 @@ class Card:
     rivals: str
     ordered: str
     news: str
+    began: int
 
 
 def waiting_cards(
-    orders: Sequence[Order], taken: Sequence[TakenTable], tables: Sequence[DeskTable], house: House
+    orders: Sequence[Order],
+    taken: Sequence[TakenTable],
+    rivals: Mapping[int, int],
+    tables: Sequence[DeskTable],
+    house: House,
 ) -> list[Card]:
-    """The cards of waiting orders. taken: the tables that are confirmed for others then. tables: all that are known."""
-    return [_waiting_card(order, orders, [each for each in taken if each.asked_id == order.id], tables, house)
-            for order in orders]  # fmt: skip
+    """The cards of waiting orders.
+
+    taken: the tables that are confirmed for others then. rivals: by id, how many others wait for the table then.
+    tables: all that are known.
+    """
+    return [_waiting_card(order, [each for each in taken if each.asked_id == order.id], rivals.get(order.id, 0),
+                          tables, house) for order in orders]  # fmt: skip
 
 
 def _waiting_card(
-    order: Order, others: Sequence[Order], taken: Sequence[TakenTable], tables: Sequence[DeskTable], house: House
+    order: Order, taken: Sequence[TakenTable], rivals: int, tables: Sequence[DeskTable], house: House
 ) -> Card:
     waited = house.now - order.received_at
     own = next((each.overlap for each in taken if each.table_id == order.table_id), None)
@@ -65,25 +77,34 @@ def _waiting_card(
         order.has_begun(house.now),
         conflict,
         tables_text,
-        _rivals(order, others),
+        f"{counted(rivals, 'other order')} {'waits' if rivals == 1 else 'wait'} for this table then." if rivals else "",
         moment(order.ordered_at, house) if order.received_at - order.ordered_at > SLOW else "",
-        news_of(order),
+        news_of(order, house),
+        microseconds(order.changed_at),
     )
 
 
 def waited_words(waited: timedelta) -> str:
     """Such as `4 min`, rounded down."""
     seconds = max(0.0, waited / timedelta(seconds=1))
-    return "less than 1 min" if seconds < 60 else duration_words(seconds)
+    return "under 1 min" if seconds < 60 else duration_words(seconds)
 
 
-def news_of(order: Order) -> str:
+def microseconds(instant: datetime) -> int:
+    """An instant as a number that a browser compares."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def news_of(order: Order, house: House) -> str:
     """What is announced of an order that begins to wait, or waits again after a decision that did not take effect."""
     facts = [isolated(order.name or "Guest")]
     if order.guests is not None:
         facts.append(str(order.guests))
     if order.starts_at is not None:
-        facts.append(clock(order.starts_at, order.zone))
+        start = order.starts_at.astimezone(order.zone)
+        today = house.now.astimezone(order.zone).date()
+        day = "" if start.date() == today else f"{day_name(start.date(), today)} "
+        facts.append(f"{day}{clock(start, order.zone)}")
     return f"{'Waits again' if order.refusal_reason else 'New order'}: {', '.join(facts)}"
 
 
@@ -92,28 +113,11 @@ def _free_tables(order: Order, taken: Collection[int], tables: Sequence[DeskTabl
     needed = order.guests or 1
     free = [each for each in tables if each.seats >= needed and each.table_id not in (order.table_id, *taken)]
     if not free:
-        return f"No other known table for {needed} is free then."
+        party = "" if order.guests is None else f" for {counted(order.guests, 'guest')}"
+        return f"No other known table{party} is free then."
     free.sort(key=lambda each: (each.seats, each.table_id))
     named = (f"table {each.table_id} ({counted(each.seats, 'seat')})" for each in free)
     return f"Free then: {listed(named, TABLES_NAMED)}."
-
-
-def _rivals(order: Order, others: Sequence[Order]) -> str:
-    """How many other waiting orders ask for the same table at the same time."""
-    if order.starts_at is None or order.ends_at is None:
-        return ""
-    count = sum(
-        other.table_id == order.table_id
-        and other.id != order.id
-        and other.starts_at is not None
-        and other.ends_at is not None
-        and other.starts_at < order.ends_at
-        and other.ends_at > order.starts_at
-        for other in others
-    )
-    if not count:
-        return ""
-    return f"{counted(count, 'other order')} {'waits' if count == 1 else 'wait'} for this table then."
 
 
 @dataclass(frozen=True)
@@ -128,19 +132,22 @@ class State:
 
 
 def state_of(order: Order, house: House) -> State:
-    """The state of an order as the restaurant and the desk know it."""
+    """The state of an order; what the restaurant says of it comes before the answer of the front desk."""
+    is_as_decided = order.decision is not None and order.status == STATUS_AFTER[order.decision]
     notes = []
+    if order.decision is not None and not order.delivered and not is_as_decided:
+        notes.append(("Still on its way to the restaurant:", f"the {ANSWERS[order.decision]} of the front desk"))
     if order.refusal_reason:
         notes.append(("The last decision of the front desk did not take effect:", order.refusal_reason))
     if order.decline_reason:
-        notes.append(("Reason told to the guest:", order.decline_reason))
-    kind, text = _state(order)
+        told = "for" if is_as_decided and not order.delivered else "told to"
+        notes.append((f"Reason {told} the guest:", order.decline_reason))
+    kind, text = _state(order, is_as_decided)
     return State(kind, text, tuple(notes), when(order, house), moment(order.changed_at, house))
 
 
-def _state(order: Order) -> tuple[str, str]:
-    if order.delivered is False and order.status in ("confirmed", "declined"):
-        return "waiting", f"{'Confirmation' if order.decision == 'confirm' else 'Refusal'} on its way to the restaurant"
+def _state(order: Order, is_as_decided: bool) -> tuple[str, str]:
+    """is_as_decided: whether the status is what the front desk decided."""
     match order.status:
         case "cancelled" if order.was_confirmed:
             return "cancelled", "Cancelled after it was confirmed"
@@ -148,8 +155,11 @@ def _state(order: Order) -> tuple[str, str]:
             return "cancelled", "Expired: nobody decided before its time ended"
         case "waiting":
             return "cancelled", "Nobody has answered, and its time has passed"
-        case "confirmed" | "declined" if order.delivered:
+        case "confirmed" | "declined" if is_as_decided and order.delivered:
             return order.status, f"{order.status.capitalize()}, accepted by the restaurant"
+        case "confirmed" | "declined" if is_as_decided:
+            answer = "Confirmation" if order.status == "confirmed" else "Refusal"
+            return "waiting", f"{answer} on its way to the restaurant"
         case "confirmed" | "declined":
             return order.status, f"{order.status.capitalize()} by the restaurant"
     return order.status, order.status.capitalize()

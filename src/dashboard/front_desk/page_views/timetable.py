@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 
 from common.time_zones import end_of_day, start_of_day, zone_abbreviation
 from common.web.charts.marks import Drawing, Path
-from common.web.charts.path import Box, boxes, coordinate, hatching
+from common.web.charts.path import Box, boxes, coordinate
 from common.web.words import counted
 from dashboard.front_desk.house import House
 from dashboard.front_desk.models import DayOrder, DeskTable
-from dashboard.front_desk.page_views.words import clock, isolated, span
+from dashboard.front_desk.page_views.words import clock, isolated, short_name, span
 
 STEP = timedelta(minutes=30)
 COLUMN = 48
@@ -42,8 +42,14 @@ class Bar:
     drawing: Drawing
 
 
-Cell = Bar | None
-"""A bar, or an empty half-hour."""
+@dataclass(frozen=True)
+class Gap:
+    """Half-hours of a lane in which no order is. columns: how many."""
+
+    columns: int
+
+
+Cell = Bar | Gap
 
 
 @dataclass(frozen=True)
@@ -103,20 +109,22 @@ def timetable(day: date, orders: Sequence[DayOrder], tables: Sequence[DeskTable]
 def _window(day: date, orders: Sequence[DayOrder], house: House) -> tuple[datetime, int] | None:
     """The first half-hour and the number of half-hours: from the first start to the last end, in whole hours."""
     begin, end = start_of_day(day, house.zone), end_of_day(day, house.zone)
-    starts = [order.starts_at for order in orders if order.day == day]
-    ends = [order.ends_at for order in orders if order.day == day]
-    running = [order.ends_at for order in orders if order.starts_at < begin and order.ends_at > house.now]
-    if running and day == house.today:
-        starts, ends = [*starts, begin], [*ends, *running]
-    if not starts:
+    listed = listed_orders(orders, day, house)
+    if not listed:
         return None
-    first, last = max(begin, min(starts)), min(max(ends), end + AFTER_MIDNIGHT)
+    first = max(begin, min(order.starts_at for order in listed))
+    last = min(max(order.ends_at for order in listed), end + AFTER_MIDNIGHT)
     if begin <= house.now < first <= house.now + BEFORE_FIRST:
         first = house.now
     local = first.astimezone(house.zone)
     first -= timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
     columns = max(LEAST_COLUMNS, -((first - last) // STEP))
     return first, columns + columns % 2
+
+
+def listed_orders(orders: Sequence[DayOrder], day: date, house: House) -> list[DayOrder]:
+    """The orders of a day; of today also those of the days before whose time has not passed."""
+    return [order for order in orders if order.day == day or (day == house.today and order.ends_at > house.now)]
 
 
 def _labels(first: datetime, columns: int, house: House) -> tuple[str, ...]:
@@ -141,26 +149,25 @@ def _lanes(orders: Sequence[DayOrder], first: datetime, columns: int, house: Hou
         if lane == len(used):
             lanes.append([])
             used.append(0)
-        lanes[lane] += [None] * (start - used[lane])
+        lanes[lane] += _gap(start - used[lane])
         lanes[lane].append(_bar(order, left - start, right - start, end - start, house))
         used[lane] = end
     if not lanes:
-        return ((None,) * columns,)
-    return tuple((*lane, *[None] * (columns - last)) for lane, last in zip(lanes, used, strict=True))
+        return ((Gap(columns),),)
+    return tuple((*lane, *_gap(columns - last)) for lane, last in zip(lanes, used, strict=True))
+
+
+def _gap(columns: int) -> list[Cell]:
+    return [Gap(columns)] if columns else []
 
 
 def _bar(order: DayOrder, left: float, right: float, columns: int, house: House) -> Bar:
     """left, right: the ends of the order in half-hours from its first column; what is outside is cut off."""
     width = columns * COLUMN
     box = Box(max(1.0, left * COLUMN), 2, min(width - 1.0, right * COLUMN), HEIGHT - 2)
-    outline = boxes([box])
-    if order.overlaps:
-        hatched = Path("bad", hatching(box, 8))
-        paths: tuple[Path, ...] = (Path("bad-ground", outline), hatched, Path(f"rim {order.status}", outline))
-    else:
-        paths = (Path("bar" if order.status == "confirmed" else "past", outline),)
-    guest, party = order.name or "Guest", "" if order.guests is None else f", {order.guests}"
-    state = "confirmed" if order.status == "confirmed" else "waits for an answer"
+    style = f"rim {order.status}" if order.overlaps else "bar" if order.status == "confirmed" else "past"
+    guest, party = short_name(order.name or "Guest"), "" if order.guests is None else f", {order.guests}"
+    state = {"": "confirmed", "waits": "waits for an answer"}.get(unsettled(order, house), "was not answered")
     conflict, indent = "", max(0, round(left * COLUMN))
     if order.overlap is not None:
         other = order.overlap
@@ -176,31 +183,52 @@ def _bar(order: DayOrder, left: float, right: float, columns: int, house: House)
         party,
         indent,
         name,
-        Drawing(width, HEIGHT, paths),
+        Drawing(width, HEIGHT, (Path(style, boxes([box])),)),
     )
+
+
+def unsettled(order: DayOrder, house: House) -> str:
+    """`waits` for an order that waits, `not answered` for one that waited until its time had passed, else nothing."""
+    if order.status == "confirmed":
+        return ""
+    return "waits" if order.ends_at > house.now else "not answered"
 
 
 def day_sentence(orders: Sequence[DayOrder], day: date, house: House) -> str:
     """How many orders of a day are confirmed and wait, for how many guests, and who comes next."""
-    of_day = [order for order in orders if order.day == day]
-    confirmed = [order for order in of_day if order.status == "confirmed"]
-    waiting = len(of_day) - len(confirmed)
-    if not of_day:
+    listed = listed_orders(orders, day, house)
+    if not listed:
         return "No table is confirmed or asked for."
-    unknown = sum(order.guests is None for order in confirmed)
-    guests = f" for {counted(sum(order.guests or 0 for order in confirmed), 'guest')}" if confirmed else ""
-    parts = [f"{counted(len(confirmed), 'table')} confirmed{guests}"]
-    if unknown:
-        parts.append(f"{unknown} of them without a number of guests")
+    of_day = [order for order in listed if order.day == day]
+    confirmed = [order for order in of_day if order.status == "confirmed"]
+    parts = [f"{counted(len(confirmed), 'order') if confirmed else 'No order'} confirmed{_guests(confirmed)}"]
+    waiting = [order for order in of_day if unsettled(order, house) == "waits"]
     if waiting:
-        parts.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}")
-    conflicts = sum(order.overlaps for order in of_day)
+        parts.append(f"{len(waiting)} {'waits' if len(waiting) == 1 else 'wait'}")
+    unanswered = len(of_day) - len(confirmed) - len(waiting)
+    if unanswered:
+        parts.append(f"{unanswered} {'was' if unanswered == 1 else 'were'} not answered")
+    conflicts = sum(order.overlaps for order in (*confirmed, *waiting))
     if conflicts:
         parts.append(f"{conflicts} {'overlaps' if conflicts == 1 else 'overlap'}")
+    earlier = len(listed) - len(of_day)
+    if earlier:
+        parts.append(f"{counted(earlier, 'earlier order')} still {'lasts' if earlier == 1 else 'last'}")
     coming = [order for order in confirmed if order.starts_at >= house.now]
     if day == house.today and coming:
         following = coming[0]
+        guest = isolated(short_name(following.name or "a guest"))
         size = "" if following.guests is None else f", {following.guests}"
         at = clock(following.starts_at, house.zone)
-        parts.append(f"next {isolated(following.name or 'a guest')}{size}, at {at}, table {following.table_id}")
+        parts.append(f"next {guest}{size}, at {at}, table {following.table_id}")
     return f"{'; '.join(parts)}."
+
+
+def _guests(confirmed: Sequence[DayOrder]) -> str:
+    """For how many guests the orders are; those without a number are not counted as nobody."""
+    known = [order.guests for order in confirmed if order.guests is not None]
+    unknown = len(confirmed) - len(known)
+    parts = [f" for {counted(sum(known), 'guest')}"] if known else []
+    if unknown:
+        parts.append(f" {unknown} of them without a number of guests" if known else " without a number of guests")
+    return ",".join(parts)

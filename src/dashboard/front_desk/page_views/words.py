@@ -9,12 +9,18 @@ from dashboard.front_desk.models import Order
 
 EVENING_HOUR = 17
 DAY = timedelta(days=1)
+LONGEST_NAME = 40
 KINDS = {"regular": "Table in the hall", "cabin": "Cabin", "room": "Private room"}
 
 
 def isolated(text: str) -> str:
     """A name in a sentence, between marks that keep its direction of writing from turning the rest around."""
     return f"\u2068{text}\u2069"
+
+
+def short_name(name: str) -> str:
+    """A name that a bar or a sentence has room for, cut off with `…`."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…"
 
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:

@@ -1,4 +1,4 @@
-"""SQL of the page: whether it is old, the day by table, and who holds a table when an order asks for it."""
+"""SQL of the page: whether it is old, its totals, the day by table, and who has a table when an order asks for it."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from datetime import date, datetime
 import asyncpg
 
 from common.db.pool import Executor
-from dashboard.front_desk.models import DayOrder, DeskMark, DeskTable, Overlap, TakenTable
+from dashboard.front_desk.models import DayOrder, DeskMark, DeskTable, DeskTotals, Overlap, TakenTable
 
 
 async def select_desk_mark(db: Executor, since: datetime) -> DeskMark:
@@ -24,6 +24,22 @@ async def select_desk_mark(db: Executor, since: datetime) -> DeskMark:
     )
     assert row is not None
     return DeskMark(*row)
+
+
+async def select_desk_totals(db: Executor, now: datetime) -> DeskTotals:
+    """How many orders wait, since when the last of them, and how many decisions are on their way to the restaurant."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*) AS waiting,
+               max(changed_at) AS newest,
+               (SELECT count(*) FROM front_desk_order WHERE decision IS NOT NULL AND NOT delivered) AS undelivered
+          FROM front_desk_order
+         WHERE status = 'waiting' AND (ends_at IS NULL OR ends_at > $1)
+        """,
+        now,
+    )
+    assert row is not None
+    return DeskTotals(*row)
 
 
 async def select_newest_zone(db: Executor) -> str | None:
@@ -59,11 +75,18 @@ async def select_tables(db: Executor, since: datetime) -> list[DeskTable]:
 
 
 async def select_day(
-    db: Executor, day: date, begins_at: datetime, ends_at: datetime, after: tuple[datetime, int] | None, limit: int
+    db: Executor,
+    day: date,
+    begins_at: datetime,
+    ends_at: datetime,
+    after: tuple[datetime, int] | None,
+    limit: int,
+    lasts_beyond: datetime | None = None,
 ) -> list[DayOrder]:
     """The waiting and confirmed orders of a day, and earlier ones that last beyond its beginning, by start.
 
     begins_at, ends_at: the day by the clocks of the restaurant. after: the start and the id of the last order before.
+    lasts_beyond: without the orders whose time has passed then.
     """
     after_start, after_id = after or (None, None)
     rows = await db.fetch(
@@ -75,6 +98,7 @@ async def select_day(
              WHERE status IN ('waiting', 'confirmed') AND starts_at IS NOT NULL
                AND (day = $1 OR (day < $1 AND tstzrange(starts_at, ends_at) && tstzrange($2, $3)))
                AND ($4::timestamptz IS NULL OR (starts_at, id) > ($4, $5::bigint))
+               AND ($7::timestamptz IS NULL OR ends_at > $7)
              ORDER BY starts_at, id
              LIMIT $6
         ), held AS MATERIALIZED (
@@ -95,7 +119,7 @@ async def select_day(
           ) AS other ON true
          ORDER BY found.starts_at, found.id
         """,
-        day, begins_at, ends_at, after_start, after_id, limit,
+        day, begins_at, ends_at, after_start, after_id, limit, lasts_beyond,
     )  # fmt: skip
     return [_day_order(row) for row in rows]
 
@@ -107,17 +131,18 @@ def _day_order(row: asyncpg.Record) -> DayOrder:
 
 
 async def select_taken_tables(db: Executor, order_ids: Sequence[int]) -> list[TakenTable]:
-    """The tables that are confirmed for others at the times of these orders, by order and by start."""
+    """The tables that are confirmed for others at the times of these orders, each with the first order that has it."""
     rows = await db.fetch(
         """
-        SELECT asked.id AS asked_id, held.table_id, held.id AS order_id, held.starts_at, held.ends_at
+        SELECT DISTINCT ON (asked.id, held.table_id)
+               asked.id AS asked_id, held.table_id, held.id AS order_id, held.starts_at, held.ends_at
           FROM front_desk_order AS asked
           JOIN front_desk_order AS held
             ON tstzrange(held.starts_at, held.ends_at) && tstzrange(asked.starts_at, asked.ends_at)
            AND held.status IN ('waiting', 'confirmed') AND held.starts_at IS NOT NULL
            AND held.status = 'confirmed' AND held.id <> asked.id
          WHERE asked.id = ANY($1::bigint[]) AND asked.starts_at IS NOT NULL
-         ORDER BY asked.id, held.starts_at, held.id
+         ORDER BY asked.id, held.table_id, held.starts_at, held.id
         """,
         order_ids,
     )
@@ -125,3 +150,22 @@ async def select_taken_tables(db: Executor, order_ids: Sequence[int]) -> list[Ta
         TakenTable(row["asked_id"], row["table_id"], Overlap(row["order_id"], row["starts_at"], row["ends_at"]))
         for row in rows
     ]
+
+
+async def select_rivals(db: Executor, order_ids: Sequence[int], now: datetime) -> dict[int, int]:
+    """By order, how many others wait for its table at its time; without those that have none."""
+    rows = await db.fetch(
+        """
+        SELECT asked.id, count(*) AS rivals
+          FROM front_desk_order AS asked
+          JOIN front_desk_order AS rival
+            ON tstzrange(rival.starts_at, rival.ends_at) && tstzrange(asked.starts_at, asked.ends_at)
+           AND rival.status IN ('waiting', 'confirmed') AND rival.starts_at IS NOT NULL
+           AND rival.status = 'waiting' AND rival.ends_at > $2
+           AND rival.table_id = asked.table_id AND rival.id <> asked.id
+         WHERE asked.id = ANY($1::bigint[]) AND asked.starts_at IS NOT NULL
+         GROUP BY asked.id
+        """,
+        order_ids, now,
+    )  # fmt: skip
+    return dict(map(tuple, rows))
