@@ -5,7 +5,16 @@ import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from common import instants
 from common.tables import TableFormat
@@ -27,14 +36,17 @@ class Input(BaseModel):
 
 
 class PageInput(Input):
-    """Base of the query strings of pages for people: unknown parameters are ignored."""
+    """Base of the query strings of pages for people: unknown parameters are ignored, and so are empty ones.
+
+    A form sends an empty parameter for an empty field.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
-
-def absent_if_empty(value: Any) -> Any:
-    """None for an empty value, which a form sends for an empty field."""
-    return None if value == "" else value
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_empty(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
 
 
 def parse_instant(value: Any) -> datetime:

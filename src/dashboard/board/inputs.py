@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from common.web.input_types import Cursor, PageInput, absent_if_empty, parse_query_integer
+from common.web.input_types import Cursor, PageInput, parse_query_integer
 from dashboard.bookings.inputs import AsOf, HotelSearch, Month, PaceMatch, SummarySort, require_sane
 
 
 class BoardQuery(PageInput):
     """The date up to which events are counted, and how a year before is compared."""
 
-    as_of: Annotated[AsOf, BeforeValidator(absent_if_empty), AfterValidator(require_sane)] = None
+    as_of: Annotated[AsOf, AfterValidator(require_sane)] = None
     match: PaceMatch = "weekday"
 
 

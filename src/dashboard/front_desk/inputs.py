@@ -19,7 +19,6 @@ from common.web.input_types import (
     PageInput,
     PageQuery,
     QueryNight,
-    absent_if_empty,
     parse_name,
 )
 from dashboard.front_desk.models import ProviderStatus, Status
@@ -135,7 +134,7 @@ class DayQuery(PageQuery):
 class DeskPageQuery(PageInput):
     """What the page shows beside the waiting orders. day: None for the current one."""
 
-    day: Annotated[Night | None, BeforeValidator(absent_if_empty)] = None
+    day: Night | None = None
     search: OrderSearch = ""
 
 

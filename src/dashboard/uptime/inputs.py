@@ -27,7 +27,6 @@ from common.web.input_types import (
     QueryInstant,
     QueryInteger,
     TableQuery,
-    absent_if_empty,
     parse_instant,
     parse_month,
     parse_name,
@@ -162,14 +161,11 @@ Month = Annotated[
 ]
 
 
-StoreDayChoice = Annotated[Night | None, BeforeValidator(absent_if_empty)]
-
-
 class StorePageQuery(PageInput):
     """What the page of a store shows: a day, and the week that ends on a day; None for the last seven days."""
 
-    day: StoreDayChoice = None
-    week: StoreDayChoice = None
+    day: Night | None = None
+    week: Night | None = None
 
     @field_validator("day", "week")
     @classmethod
@@ -257,10 +253,10 @@ class FleetPageQuery(PageInput):
 
     period: Period = "week"
     target: Annotated[Decimal, BeforeValidator(parse_percent)] = Decimal("0.99")
-    state: Annotated[StoreState | None, BeforeValidator(absent_if_empty)] = None
-    band: Annotated[WantedBand | None, BeforeValidator(absent_if_empty)] = None
+    state: StoreState | None = None
+    band: WantedBand | None = None
     search: StoreSearch = ""
-    cursor: Annotated[Cursor | None, BeforeValidator(absent_if_empty)] = None
+    cursor: Cursor | None = None
 
 
 class PollsToDelete(Input):

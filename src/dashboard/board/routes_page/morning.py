@@ -54,6 +54,7 @@ READING_SECONDS = 2
 
 
 @blueprint.get("/board")
+@html_page
 @hide
 async def redirect_to_morning() -> ResponseReturnValue:
     """The addresses of pages begin with `/board`; the first page is at `/`."""
