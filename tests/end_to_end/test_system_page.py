@@ -64,6 +64,31 @@ async def test_an_operator_logs_in_and_retries_what_was_given_up(
         assert watched.faults == []
 
 
+async def test_a_reload_does_not_say_again_what_a_form_did(
+    browser: Browser, url: str, dashboard_db: asyncpg.Pool
+) -> None:
+    await give_up(dashboard_db, "17")
+    watched = await watch(browser, url)
+    page, statuses = watched.page, watched.page.get_by_role("status")
+    await page.goto(f"{url}/board/system?utm_source=mail")
+    await page.get_by_label("Token").fill("wrong")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(statuses.first).to_have_text("This token is not valid.")
+    await page.reload()
+    await expect(statuses.filter(has_text="not valid")).to_have_count(0)
+    await page.get_by_label("Token").fill(TOKEN)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page).to_have_url(f"{url}/board/system?utm_source=mail")
+
+    await page.get_by_role("button", name=re.compile("^Retry message")).click()
+    await expect(statuses.first).to_contain_text("was made due")
+    await expect(page).to_have_url(f"{url}/board/system")
+    await page.reload()
+    await expect(page.locator("#state")).to_contain_text("Everything works.")
+    await expect(statuses.filter(has_text="was made due")).to_have_count(0)
+    assert watched.faults == []
+
+
 async def test_what_breaks_comes_to_the_top_without_a_reload(
     browser: Browser, url: str, dashboard_db: asyncpg.Pool
 ) -> None:

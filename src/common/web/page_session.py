@@ -129,7 +129,7 @@ def session_required(realm: Realm) -> Callable[[View], View]:
 
 async def login_page(realm: Realm) -> Response:
     """The login form of a realm, which leads back to the requested page."""
-    has_notice = "notice" in request.args
+    is_of_form = not {"notice", "target"}.isdisjoint(request.args)
     response = framed_page(
         _templates,
         "login.html",
@@ -137,7 +137,7 @@ async def login_page(realm: Realm) -> Response:
         realm=realm,
         notice=NOTICES.get(request.args.get("notice", "")),
         shown_token=realm.shown_token(),
-        target=_target(realm, request.args.get("target", "")) if has_notice else request.full_path.rstrip("?"),
+        target=_target(realm, request.args.get("target", "")) if is_of_form else request.full_path.rstrip("?"),
     )
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -148,9 +148,8 @@ def redirect_with_notice(realm: Realm, notice: str, target: str = "") -> Respons
 
     target: where the next login leads, if it is a page of the realm.
     """
-    query = {"notice": notice}
-    if _is_target(realm, target):
-        query["target"] = target
+    query = {"target": target} if _is_target(realm, target) else {}
+    query["notice"] = notice  # last, since a script drops it and what follows from the address
     return redirect(f"{realm.path}?{urlencode(query)}")
 
 

@@ -23,7 +23,8 @@ from dashboard.front_desk.queries.lists import select_desk_counts
 from dashboard.resources import resources
 from dashboard.uptime.fleet_figures import FleetFigures
 from dashboard.uptime.models.fleet import FleetMark, Spread
-from dashboard.uptime.queries.fleet import select_fleet_mark, select_latest_report
+from dashboard.uptime.queries.fleet import select_fleet_mark
+from dashboard.uptime.report_runner import ReportRunner
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -90,10 +91,13 @@ async def read_state(
     return OperationsState(desk, news, shown, quarantined, fleet, catalog)
 
 
-async def read_spread(db: asyncpg.Pool, figures: FleetFigures, now: datetime) -> Spread:
-    """The stores now, and in the week of the latest report, as their own page has them."""
-    fleet, report = await asyncio.gather(figures.states(now), select_latest_report(db))
-    return await figures.spread(report, "week", TARGET, fleet)
+async def read_spread(runner: ReportRunner, figures: FleetFigures, now: datetime) -> Spread:
+    """The stores now, and in the week of the latest report, as their own page has them.
+
+    If the data has changed since that report, the next one is begun; the page has it when it asks for news again.
+    """
+    fleet, latest = await asyncio.gather(figures.states(now), runner.latest(now, 0, first_wait=0))
+    return await figures.spread(latest.report, "week", TARGET, fleet)
 
 
 async def read_moves(db: asyncpg.Pool, now: datetime) -> list[PriceMove]:

@@ -13,7 +13,7 @@ from common.db.errors import DATABASE_UNAVAILABLE, describe_failure
 from common.web.errors import Conflict, Unavailable
 from dashboard.uptime import service
 from dashboard.uptime.models.reports import Report
-from dashboard.uptime.queries import days, fleet, imports, report_rows
+from dashboard.uptime.queries import days, fleet, imports, report_rows, reports
 
 log = structlog.get_logger()
 
@@ -31,15 +31,36 @@ FIRST_REPORT_WAIT_SECONDS = 2.0
 """How many seconds a page waits for the first report of all."""
 STORES_PER_BATCH = 500
 """An import waits for a batch, which takes less than a second."""
+FAILED_AGAIN_AFTER = timedelta(minutes=1)
+"""A report for lists that has failed is not made again sooner, however often pages and lists ask for it."""
 REPLACED_REPORTS_KEPT = timedelta(minutes=10)
 """How long the pages of a list stay available after newer data have replaced its report."""
 
 
 class LatestReport(NamedTuple):
-    """The newest report, None if there is none yet or no poll, and whether it is of the newest data."""
+    """The newest report, None if there is none yet or no poll, and whether it is of the newest data.
+
+    failure: why the one of the newest data could not be made; None while it is being made, and once it is there.
+    """
 
     report: Report | None
     is_current: bool
+    failure: str | None = None
+
+
+class DataState(NamedTuple):
+    """What a report is made of: the version of the data, and its newest poll."""
+
+    version: int
+    newest_poll: datetime
+
+
+class Failure(NamedTuple):
+    """A report that has failed: of which data, when, and why."""
+
+    state: DataState
+    at: datetime
+    reason: str
 
 
 class ReportRunner:
@@ -56,6 +77,7 @@ class ReportRunner:
         self._making: set[UUID] = set()
         self._detailing: dict[str, asyncio.Task[None]] = {}
         self._renewing: asyncio.Task[Report | None] | None = None
+        self._failure: Failure | None = None
 
     async def make(self, report_id: UUID, now: datetime) -> None:
         """Make a report unless this process is making it already; if the database goes away, the job makes it later."""
@@ -106,41 +128,64 @@ class ReportRunner:
     async def newest(self, now: datetime) -> Report | None:
         """The report as of the newest poll; makes it first if the data has changed. None if there are no polls.
 
-        Raises Unavailable while another process is making the first report.
+        While it cannot be made, the one before; it is tried again after FAILED_AGAIN_AFTER. Raises Unavailable without
+        one before, and while another process is making the first report.
         """
         newest_poll = await imports.select_newest_poll(self.db, now)
         if newest_poll is None:
             return None
         latest = await fleet.select_latest_report(self.db)
-        state = (await imports.select_data_version(self.db), newest_poll)
-        if latest is None or (latest.data_version, latest.as_of) != state:
-            await self.make(await service.request_report(self.db, None, now, for_lists=True), now)
-            await fleet.delete_replaced_reports(self.db, REPLACED_REPORTS_KEPT)
+        state = DataState(await imports.select_data_version(self.db), newest_poll)
+        if not is_of(latest, state) and self.failure_of(state, now) is None:
+            await self._make_for_lists(state, now)
             latest = await fleet.select_latest_report(self.db)
         if latest is None:
+            if (reason := self.failure_of(state, now)) is not None:
+                wait = int(FAILED_AGAIN_AFTER.total_seconds())
+                raise Unavailable(f"The first report could not be made. {reason}", retry_after=wait)
             raise Unavailable("The first report is being made.", retry_after=3)
         return latest
 
-    async def latest(self, now: datetime, wait: float) -> LatestReport:
+    async def _make_for_lists(self, state: DataState, now: datetime) -> None:
+        """Make the report for lists, and remember if it fails."""
+        report_id = await service.request_report(self.db, None, now, for_lists=True)
+        await self.make(report_id, now)
+        made = await reports.select_report(self.db, report_id)
+        has_failed = made is not None and made.status == "Failed"
+        self._failure = Failure(state, now, made.reason or "") if made is not None and has_failed else None
+        await fleet.delete_replaced_reports(self.db, REPLACED_REPORTS_KEPT)
+
+    def failure_of(self, state: DataState, now: datetime) -> str | None:
+        """Why the report of this state of the data could not be made; None if it may be tried now."""
+        failure = self._failure
+        is_recent = failure is not None and abs(now - failure.at) < FAILED_AGAIN_AFTER
+        return failure.reason if failure is not None and failure.state == state and is_recent else None
+
+    async def latest(self, now: datetime, wait: float, first_wait: float | None = None) -> LatestReport:
         """The newest report there is, for a page that must not wait for a better one.
 
         If the data has changed since, the next report is begun, and taken if it is made within `wait` seconds; it goes
-        on in the background. The first of all is waited for longer.
+        on in the background. The first of all is waited for longer, for `first_wait` seconds if that is given. One that has
+        failed is not begun again at once.
         """
         newest_poll = await imports.select_newest_poll(self.db, now)
         if newest_poll is None:
             return LatestReport(None, is_current=True)
         latest = await fleet.select_latest_report(self.db)
-        if latest and (latest.data_version, latest.as_of) == (await imports.select_data_version(self.db), newest_poll):
+        state = DataState(await imports.select_data_version(self.db), newest_poll)
+        if is_of(latest, state):
             return LatestReport(latest, is_current=True)
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self.newest(now))
-            self._renewing.add_done_callback(self._end_renewing)
-        done, _ = await asyncio.wait([self._renewing], timeout=wait if latest else FIRST_REPORT_WAIT_SECONDS)
-        for each in done:
-            if each.exception() is None:
-                return LatestReport(each.result(), is_current=True)
-        return LatestReport(latest, is_current=False)
+        if self.failure_of(state, now) is None:
+            if self._renewing is None:
+                self._renewing = asyncio.create_task(self.newest(now))
+                self._renewing.add_done_callback(self._end_renewing)
+            if latest is None:
+                wait = FIRST_REPORT_WAIT_SECONDS if first_wait is None else first_wait
+            done, _ = await asyncio.wait([self._renewing], timeout=wait)
+            for each in done:
+                if each.exception() is None and each.result() != latest:
+                    return LatestReport(each.result(), is_current=True)
+        return LatestReport(latest, is_current=False, failure=self.failure_of(state, now))
 
     def _end_renewing(self, task: asyncio.Task[Report | None]) -> None:
         """Forget the renewal that is done; the next page that finds the report old begins another."""
@@ -176,3 +221,8 @@ class ReportRunner:
         """Make the reports whose process died; returns how many were completed."""
         async with self._slots:
             return await service.make_waiting_reports(self.db, datetime.now(UTC))
+
+
+def is_of(report: Report | None, state: DataState) -> bool:
+    """Whether a report is of this state of the data."""
+    return report is not None and (report.data_version, report.as_of) == state

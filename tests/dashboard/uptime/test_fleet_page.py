@@ -22,6 +22,7 @@ from dashboard.uptime.models.fleet import FleetPosition, FleetStore, WantedFleet
 from dashboard.uptime.models.stores import Incident, Window
 from dashboard.uptime.queries import reports, stores
 from dashboard.uptime.queries.spread import select_fleet_stores, select_measured_shares
+from dashboard.uptime.report_runner import FAILED_AGAIN_AFTER
 from tests.dashboard.uptime.fleet import Store, every_day, load
 from tests.dashboard.uptime.test_law import Scene, relaxed, scenes
 from tests.support.pages import browse, by_id, read_page, rows, styled
@@ -383,13 +384,44 @@ async def test_a_new_report_is_made_in_the_background_while_the_page_shows_the_o
     assert before.is_current
     await note_import(dashboard_db)
     meanwhile = await runner.latest(datetime.now(UTC), 0)
-    assert meanwhile == (before.report, False)
+    assert meanwhile == (before.report, False, None)
 
     async def renewed() -> bool:
         found = await runner.latest(datetime.now(UTC), 0)
         return found.is_current and found.report != before.report
 
     assert await eventually(renewed)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_report_that_fails_is_said_and_not_made_again_with_each_page(
+    dashboard_app: Application, dashboard_db: asyncpg.Pool, now: datetime, page: Page, is_first: bool
+) -> None:
+    if not is_first:
+        await page()
+        await note_import(dashboard_db)
+    await dashboard_db.execute("ALTER TABLE uptime_report_row ADD CONSTRAINT broken CHECK (store_id = '') NOT VALID")
+
+    async def is_said() -> bool:
+        return "could not be made" in (await page())[1]
+
+    assert await eventually(is_said)
+    response, text = await page()
+    of_what = "The first report on the polls" if is_first else "Newer polls have come in, but the report on them"
+    assert f"{of_what} could not be made. The database refused the report: CheckViolationError." in text
+    assert "is being made" not in text
+    assert "being counted" not in text
+    assert 'data-refresh="60"' in text
+    assert response.headers["Cache-Control"] == "no-store"
+    listed = await dashboard_app.test_client().get("/stores/spread")
+    assert listed.status_code == (503 if is_first else 200)
+    failed = "SELECT count(*) FROM uptime_report WHERE status = 'failed'"
+    assert await dashboard_db.fetchval(failed) == 1
+
+    await dashboard_db.execute("ALTER TABLE uptime_report_row DROP CONSTRAINT broken")
+    runner = resources_of(dashboard_app).report_runner
+    found = await runner.latest(datetime.now(UTC) + FAILED_AGAIN_AFTER, 30)
+    assert found.is_current
 
 
 @relaxed

@@ -122,6 +122,5 @@ seen.onclick = () => {
   show();
 };
 
-history.replaceState(null, "", location.href.replace(/notice=\w*&?/, ""));
 const present = one("[data-now]");
 if (present) one("#day .scroll").scrollLeft = present.dataset.now - 200;

@@ -134,6 +134,8 @@ addEventListener("keydown", (event) => {
   items[to].tabIndex = 0;
   items[to].focus();
 });
+// A reload does not say again what a form did.
+history.replaceState(null, "", location.href.replace(/.notice=[^#]*/, ""));
 for (const printer of all("[data-print]")) {
   printer.hidden = false;
   printer.onclick = () => print();

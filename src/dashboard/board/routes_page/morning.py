@@ -195,7 +195,9 @@ async def read_figures(morning: Morning, query: MorningQuery, now: datetime) -> 
         read_part("nights", select_notable_nights(pool(), asked))
         if has_hotels and not morning.is_reading
         else _nothing(),
-        read_part("stores", read_spread(pool(), resources().fleet, now)) if state is not None else _nothing(),
+        read_part("stores", read_spread(resources().report_runner, resources().fleet, now))
+        if state is not None
+        else _nothing(),
         read_part("prices", read_moves(pool(), now)) if shows_prices else _nothing(),
     )
     return Figures(hotels, nights, fleet, moves)

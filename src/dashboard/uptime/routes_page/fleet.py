@@ -105,17 +105,19 @@ async def get_fleet(query_args: FleetPageQuery) -> Response:
         read_fleet_stores(pool(), question.period, wanted, position, STORES_SHOWN, fleet=fleet, now=now),
         read_gaps(report, now),
     )
+    is_being_counted = not latest.is_current and latest.failure is None
     is_silent = any(gap.ongoing for gap in gaps)
     return framed_page(
         templates,
         "fleet.html",
-        tag,
+        tag if latest.is_current else tag.uncached(),
         alternates=alternates_of(question, position if start else None),
-        live_seconds=LIVE_SECONDS if latest.is_current and not mark.is_making else MAKING_SECONDS,
+        live_seconds=MAKING_SECONDS if is_being_counted or mark.is_making else LIVE_SECONDS,
         question=question,
         periods=view.PERIODS,
         states=STATES,
-        is_being_counted=not latest.is_current,
+        is_being_counted=is_being_counted,
+        failure=latest.failure,
         headline=view.headline(spread, question, now, is_silent=is_silent),
         newest=view.newest_words(report.as_of, fleet.at, now) if report and report.as_of else None,
         gaps=view.gap_words(gaps, now),
