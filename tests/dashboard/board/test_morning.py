@@ -32,6 +32,7 @@ from tests.dashboard.board.unusual import (
     quarantine_value,
     receive_order,
 )
+from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
 MARK = MorningMark(0, 0, "", [])
@@ -206,6 +207,19 @@ async def test_the_card_of_stores_says_the_same_as_their_page(
     assert "0 of 1 missed 99% in the week to" in page
     assert "half were up 100.00%</p>" in page  # the poll that found it down is the end of the week
     assert "It was up 100.00% of its open time" in stores
+
+
+async def test_the_morning_has_the_report_on_new_polls_made(
+    get_page: GetPage, dashboard_db: asyncpg.Pool, quiet: None
+) -> None:
+    await poll_store_down(dashboard_db)
+
+    async def is_counted() -> bool:
+        return "0 of 1 missed 99% in the week to" in (await get_page("/"))[1]
+
+    assert await eventually(is_counted)
+    made = "SELECT count(*) FROM uptime_report WHERE status = 'complete'"
+    assert await dashboard_db.fetchval(made) == 1
 
 
 async def test_a_store_that_has_closed_since_it_was_down_is_not_down_now(
