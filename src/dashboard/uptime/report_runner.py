@@ -165,8 +165,8 @@ class ReportRunner:
         """The newest report there is, for a page that must not wait for a better one.
 
         If the data has changed since, the next report is begun, and taken if it is made within `wait` seconds; it goes
-        on in the background. The first of all is waited for `first_wait` seconds, by default longer. One that has failed is
-        not begun again at once.
+        on in the background. The first of all is waited for `first_wait` seconds, by default longer. One that has
+        failed is not begun again at once.
         """
         newest_poll = await imports.select_newest_poll(self.db, now)
         if newest_poll is None:
