@@ -1,8 +1,9 @@
 """Parts of a page that are read independently. A part that fails shows the reason in its place."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -40,8 +41,18 @@ class FailedPart:
     reason: str
 
 
-async def read_part(name: str, reading: Awaitable[T]) -> T | FailedPart:
-    """What is read, or why it is not there."""
+def read_part(name: str, reading: Coroutine[Any, Any, T]) -> asyncio.Task[T | FailedPart]:
+    """What is read, or why it is not there.
+
+    A browser may go away before the reading has begun; it is then closed, since a coroutine that is neither awaited nor
+    closed is warned of in the log.
+    """
+    part = asyncio.create_task(_read(name, reading))
+    part.add_done_callback(lambda _: reading.close())
+    return part
+
+
+async def _read(name: str, reading: Coroutine[Any, Any, T]) -> T | FailedPart:
     try:
         return await reading
     except FAILURES_OF_A_PART as error:
