@@ -105,6 +105,35 @@ def card(page: Page, number: int) -> Locator:
     return page.locator(f"#order-{number}")
 
 
+async def test_a_reason_that_is_being_typed_outlives_a_log_in_in_another_tab(
+    browser: Browser, server: DeskServer
+) -> None:
+    await server.desk.receive(id=1, starts_at=tonight())
+    watched = await open_desk(browser, server)
+    page = watched.page
+    await card(page, 1).get_by_text("Decline", exact=True).click()
+    reason = card(page, 1).get_by_role("textbox")
+    await reason.fill("The hall is flooded")
+
+    other = await page.context.new_page()
+    await other.goto(f"{server.url}/front-desk")
+    await other.get_by_role("button", name="Log out").click()
+    await expect(other.get_by_label("Token")).to_be_visible()
+    await page.clock.run_for(4000)
+    await expect(page.locator("#session")).to_be_visible()
+    decline = card(page, 1).get_by_role("button", name="Yes, decline")
+    await expect(decline).to_be_disabled()
+
+    await other.get_by_label("Token").fill(STAFF_TOKEN)
+    await other.get_by_role("button", name="Log in").click()
+    await expect(other.get_by_role("heading", name="Front desk")).to_be_visible()
+    await page.clock.run_for(4000)
+    await expect(reason).to_have_value("The hall is flooded")
+    await decline.click()
+    await expect(page.locator("#news")).to_contain_text("your refusal")
+    assert [order["decline_reason"] for order in await server.desk.orders()] == ["The hall is flooded"]
+
+
 async def test_an_order_appears_within_four_seconds_and_the_focus_stays_on_its_button(
     browser: Browser, server: DeskServer
 ) -> None:

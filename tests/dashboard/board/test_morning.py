@@ -222,6 +222,20 @@ async def test_the_morning_has_the_report_on_new_polls_made(
     assert await dashboard_db.fetchval(made) == 1
 
 
+async def test_a_report_that_could_measure_no_store_is_not_said_to_be_missing(
+    get_page: GetPage, dashboard_app: Application, dashboard_db: asyncpg.Pool, quiet: None
+) -> None:
+    await poll_store_down(dashboard_db)
+    await dashboard_db.execute("DELETE FROM store_poll WHERE active")  # the only poll left is the end of the week
+    await dashboard_db.execute("UPDATE store SET first_polled_at = last_polled_at")
+    assert (await (await dashboard_app.test_client().get("/stores/spread")).get_json())["measured"] == 0
+
+    _, page = await get_page("/")
+
+    assert "No store was open and polled in the week to" in page
+    assert "report" not in page[page.index("<h3>Stores</h3>") : page.index("<h3>Prices</h3>")]
+
+
 async def test_a_store_that_has_closed_since_it_was_down_is_not_down_now(
     get_page: GetPage, dashboard_db: asyncpg.Pool, quiet: None
 ) -> None:

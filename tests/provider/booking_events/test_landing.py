@@ -34,6 +34,7 @@ async def test_a_new_feed_is_counted_while_postgresql_has_no_estimate(
 ) -> None:
     assert await figure(client, "events in the feed") == "0"
     assert await figure(client, "newest event") == "none yet"
+    assert '<td colspan="5">None yet</td>' in await page(client)
     for number in range(3):
         assert (await client.post("/events", json=EVENT | {"id": 7001 + number})).status_code == 201
 

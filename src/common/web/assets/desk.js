@@ -1,9 +1,9 @@
 "use strict";
 // The front desk: cards come and go, answers are sent without leaving the page, a sound lasts until somebody has seen.
-const RING_MS = 2e4, NEWS_MS = 3e4, SETTLE_MS = 500;
-const list = one("#cards"), news = one("#news"), sound = one("#sound"), seen = one("#seen");
-const unseen = new Set(), movedAt = {}, typed = {};
-let audio = null, rangAt = 0, saidAt = stamp(), places = {}, newest = list.dataset.newest;
+const RING_MS = 2e4, NEWS_MS = 3e4, SETTLE_MS = 500,
+  list = one("#cards"), news = one("#news"), sound = one("#sound"), seen = one("#seen"),
+  unseen = new Set(), movedAt = {}, typed = {};
+let audio, rangAt = 0, saidAt = stamp(), places = {}, newest = list.dataset.newest;
 
 function say(text, kind = "") {
   news.textContent = text;
@@ -39,7 +39,7 @@ preparations.push((page) => {
   const fresh = one("#cards", page)?.dataset, ids = fresh?.ids.split(" "), heard = [];
   if (!ids) return;
   for (const card of [...list.children]) if (!ids.includes(card.id) && !isHeld(card)) card.remove();
-  let next = null;
+  let next;
   for (const id of ids.reverse()) {
     let card = one(`#${id}`, list);
     if (!card && (card = page.getElementById(id))) {
@@ -96,6 +96,7 @@ onsubmit = async (event) => {
   say("Sending");
   try {
     const body = new URLSearchParams(new FormData(form, event.submitter));
+    body.set("csrf", one("#log-out input").value); // cards are older than a log-in in another tab
     const response = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(1e4) });
     if (response.status >= 500) throw response;
     if (!response.ok) { // the page that says what is wrong

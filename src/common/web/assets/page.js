@@ -2,20 +2,20 @@
 // Everything works without this script. It refreshes pages, says when they are old, and moves the focus by arrow keys.
 // Scripts of some pages follow it: they share its names.
 const LOST_MS = 15e3;
-const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (text) => text });
-const parse = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const one = (selector, root = document) => root.querySelector(selector);
+const policy = window.trustedTypes?.createPolicy("nightaudit", { createHTML: (text) => text }),
+  parse = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
+const all = (selector, root = document) => [...root.querySelectorAll(selector)],
+  one = (selector, root = document) => root.querySelector(selector);
 // Of a clock that is set back, any distance counts: it must not make an old page look new.
 const main = one("main"), stamp = Date.now, since = (at) => Math.abs(stamp() - at);
-let tag = null, latest = null, answeredAt = stamp(), askedAt = answeredAt, shownAt = 0, asking = false;
+let tag, latest, answeredAt = stamp(), askedAt = answeredAt, shownAt = 0, asking;
 
 // What other scripts add: preparations of new elements, and whether refreshes have to wait.
 const preparations = [];
-let held = false;
+let held;
 
 // An element that holds the focus, the pressed pointer or selected text is not replaced until it is let go.
-let pressed = null;
+let pressed;
 const isHeld = (element) => [pressed, document.activeElement].some((each) => element.contains(each)) ||
   !getSelection().isCollapsed && getSelection().containsNode(element, true);
 addEventListener("pointerdown", (event) => { pressed = event.target; });
