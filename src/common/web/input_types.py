@@ -36,9 +36,9 @@ class Input(BaseModel):
 
 
 class PageInput(Input):
-    """Base of the query strings of pages for people: unknown parameters are ignored, and so are empty ones.
+    """Base of the query strings of pages for people: unknown parameters are ignored.
 
-    A form sends an empty parameter for an empty field.
+    So are empty ones, which a form sends for empty fields, if they may be absent.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -46,7 +46,10 @@ class PageInput(Input):
     @model_validator(mode="before")
     @classmethod
     def _ignore_empty(cls, given: Any) -> Any:
-        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+        required = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value != "" or name in required}
 
 
 def parse_instant(value: Any) -> datetime:

@@ -14,6 +14,7 @@ from common.web.input_types import (
     Input,
     Instant,
     Night,
+    PageInput,
     QueryId,
     QueryInteger,
     QueryNight,
@@ -193,3 +194,17 @@ def test_the_bounds_of_an_optional_number_of_a_query_hold(value: str) -> None:
     with pytest.raises(ValidationError):
         Query.model_validate({"number": value})
     assert Query.model_validate({"number": "10"}).number == 10
+
+
+class Page(PageInput):
+    """A parameter that may be absent, and one that may not."""
+
+    number: Annotated[QueryInteger, Field(alias="no")] = 7
+    token: str
+
+
+def test_a_page_takes_an_empty_parameter_as_absent_if_it_may_be() -> None:
+    assert Page.model_validate({"no": "", "token": "", "utm_source": ""}) == Page(token="")
+    assert Page.model_validate({"no": "3", "token": "x"}).number == 3
+    with pytest.raises(ValidationError, match="token"):
+        Page.model_validate({"no": "3"})
