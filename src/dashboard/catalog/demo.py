@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from common.config import Secret
+from common.db.copy import await_copy
 from common.db.pool import Connection, connect_with
 
 FIRST_ID = UUID("0197a3b0-0000-7000-8000-000000000000").int
@@ -137,10 +138,10 @@ async def _insert_products(connection: Connection, now: datetime) -> bool:
 
 async def _copy_past(connection: Connection, now: datetime) -> None:
     """Store the past: of each product, one offer that was the best one all the time."""
-    await connection.copy_records_to_table(
-        "product_price_change",
-        records=[(product.product_id, at, price) for product in PRODUCTS for at, price in past_prices(product, now)],
-        columns=("product_id", "at", "price"),
+    records = [(product.product_id, at, price) for product in PRODUCTS for at, price in past_prices(product, now)]
+    columns = ("product_id", "at", "price")
+    await await_copy(
+        connection, connection.copy_records_to_table("product_price_change", records=records, columns=columns)
     )
     await connection.execute(
         """
