@@ -86,12 +86,12 @@ async def test_the_tiles_and_the_table_have_the_figures_of_the_json(
         else:
             assert figure(page, f"{name}_difference") == total(nights[:count], "on_the_books") - then  # type: ignore[operator]  # it is known
     words = by_id(page, "headline").text
-    assert words.strip().startswith(f"{count_text(figure(page, 'tonight') or 0)} of {ROOMS} rooms were taken on ")
+    taken = figure(page, "tonight")
+    assert words.strip().startswith(f"{taken} of {ROOMS} rooms {'was' if taken == 1 else 'were'} taken on ")
     then, now = total(nights[:30], "same_time_last_year"), total(nights[:30], "on_the_books")
     if then is not None and now is not None and then != now:
-        assert (
-            f"stood {count_text(abs(now - then))} {'over' if now > then else 'under'} the same time last year" in words
-        )
+        side = "over" if now > then else "under"
+        assert f"stood {count_text(abs(now - then))} {side} the same time last year" in words
     rows = table(by_id(page, "nights"))
     assert [row[0] for row in rows] == [short(night["night"]) for night in nights[:30]]
     columns: tuple[str, ...] = ("today", "yesterday", "pickup_3", "pickup_7", "pickup_14", "pickup_30")
