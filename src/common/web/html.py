@@ -19,6 +19,7 @@ from common.version import VERSION
 from common.web.errors import PROBLEM_TYPE, HttpProblem, NotFound
 from common.web.negotiation import accept_header, preferred
 from common.web.resources import Application, current_application
+from common.web.words import moment_text
 
 View = TypeVar("View", bound=Callable[..., Any])
 _PAGE_ATTRIBUTE = "_html_page"
@@ -130,7 +131,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(functions, asset_url=asset_url)
+        self._environment.globals.update({"moment_text": moment_text}, asset_url=asset_url, **functions)
 
     def render(self, template: str, **content: Any) -> str:
         """The text of a template."""

@@ -92,10 +92,12 @@ class PageTag:
 async def page_tag(*parts: object) -> PageTag:
     """The ETag of a page that shows what `parts` tell apart, in the current frame and with the current assets.
 
-    parts: cheap to read, such as the number of events that are counted.
+    It changes with the date in UTC, as the moments on the page do. parts: cheap to read, such as the number of events
+    that are counted.
     """
     state = await frame().read_state()
-    text = "\n".join(map(str, (*parts, state.tag(datetime.now(UTC)), request.full_path, _csrf())))
+    now = datetime.now(UTC)
+    text = "\n".join(map(str, (*parts, state.tag(now), now.date(), request.full_path, _csrf())))
     return PageTag(f"{hashlib.sha256(text.encode()).hexdigest()[:20]}-{_ASSETS_VERSION}", state)
 
 

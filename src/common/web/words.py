@@ -1,7 +1,7 @@
 """Numbers of things, lists and days as pages write them."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 from common.web.charts.number_text import count_text
 
@@ -28,3 +28,14 @@ def long_day(day: date) -> str:
 def short_day(day: date) -> str:
     """Such as `Sat 22 Aug`."""
     return f"{day:%a} {day.day} {day:%b}"
+
+
+def moment_text(at: datetime, now: datetime, *, seconds: bool = False) -> str:
+    """A moment of the past: `14:20` on the day of `now`, else `Wed 11 Nov, 14:20`, with the year if it is another one.
+
+    It is by the clocks of the zone that both are in. seconds: whether a time of today has them, as in `14:20:05`.
+    """
+    if at.date() == now.date():
+        return f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
+    year = "" if at.year == now.year else f" {at.year}"
+    return f"{short_day(at.date())}{year}, {at:%H:%M}"

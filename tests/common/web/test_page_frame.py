@@ -137,7 +137,7 @@ async def test_a_page_that_becomes_late_or_gets_a_badge_is_sent_again(get: Get, 
     shelves.state = FrameState(shelves.state.through, {"/desk": "2 waiting"})
     badge, page = await get("/board/shelves", **{"If-None-Match": first.headers["ETag"]})
     assert badge.status_code == 200
-    assert 'Desk <span class="badge">2 waiting</span></a>' in page
+    assert 'Desk <span class="badge">2<i> waiting</i></span></a>' in page
 
     shelves.state = FrameState(datetime.now(UTC) - timedelta(minutes=2))
     late, _ = await get("/board/shelves", **{"If-None-Match": badge.headers["ETag"]})

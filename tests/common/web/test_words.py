@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from common.web.words import counted, listed, long_day, short_day
+from common.web.words import counted, listed, long_day, moment_text, short_day
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,21 @@ def test_of_a_long_list_the_first_words_are_named_and_the_others_counted() -> No
 def test_a_day_has_its_weekday() -> None:
     assert long_day(date(2026, 8, 2)) == "Sunday 2 August 2026"
     assert short_day(datetime(2026, 8, 22, 12, tzinfo=UTC)) == "Sat 22 Aug"
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (datetime(2026, 8, 22, 0, 0, 5, tzinfo=UTC), "00:00"),
+        (datetime(2026, 8, 21, 23, 59, 59, tzinfo=UTC), "Fri 21 Aug, 23:59"),
+        (datetime(2025, 8, 22, 12, 30, tzinfo=UTC), "Fri 22 Aug 2025, 12:30"),
+    ],
+)
+def test_a_moment_has_its_day_unless_it_is_of_today(at: datetime, text: str) -> None:
+    assert moment_text(at, datetime(2026, 8, 22, 18, tzinfo=UTC)) == text
+
+
+def test_only_a_moment_of_today_has_seconds() -> None:
+    now = datetime(2026, 8, 22, 18, 0, 7, tzinfo=UTC)
+    assert moment_text(now, now, seconds=True) == "18:00:07"
+    assert moment_text(now.replace(day=1), now, seconds=True) == "Sat 1 Aug, 18:00"

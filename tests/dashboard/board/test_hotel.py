@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from quart import Response
 
-from common.web.charts.number_text import signed_text
+from common.web.charts.number_text import count_text, signed_text
 from common.web.resources import Application
 from dashboard.board.page_views.words import percent_text
 from dashboard.board.routes_page import hotel as hotel_route
@@ -85,6 +85,13 @@ async def test_the_tiles_and_the_table_have_the_figures_of_the_json(
             assert "–" in next(each.text for each in by_id(page, "tiles").below if name_of_tile(each) == name)
         else:
             assert figure(page, f"{name}_difference") == total(nights[:count], "on_the_books") - then  # type: ignore[operator]  # it is known
+    words = by_id(page, "headline").text
+    taken = figure(page, "tonight")
+    assert words.strip().startswith(f"{taken} of {ROOMS} rooms {'was' if taken == 1 else 'were'} taken on ")
+    then, now = total(nights[:30], "same_time_last_year"), total(nights[:30], "on_the_books")
+    if then is not None and now is not None and then != now:
+        side = "over" if now > then else "under"
+        assert f"stood {count_text(abs(now - then))} {side} the same time last year" in words
     rows = table(by_id(page, "nights"))
     assert [row[0] for row in rows] == [short(night["night"]) for night in nights[:30]]
     columns: tuple[str, ...] = ("today", "yesterday", "pickup_3", "pickup_7", "pickup_14", "pickup_30")

@@ -108,4 +108,4 @@ async def test_a_cursor_of_another_order_is_refused(get_page: GetPage, sixty_hot
     response, error = await get_page(f"/board/hotels?cursor={found[1]}")
 
     assert response.status_code == 400
-    assert "cursor is not a valid cursor for this list" in error
+    assert "Page is not a valid cursor for this list" in error

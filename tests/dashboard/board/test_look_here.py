@@ -182,10 +182,14 @@ def test_one_hotel_does_not_fill_the_list_while_others_have_lines() -> None:
 
 
 def test_what_lets_a_guest_wait_stands_above_every_night() -> None:
-    lines = [*lines_of_nights([night(on_the_books=40)], QUESTION), late_orders_line(2, NOW), stores_down_line(["a"])]
+    lines = [
+        *lines_of_nights([night(on_the_books=40)], QUESTION),
+        late_orders_line(2, NOW, NOW),
+        stores_down_line(["a"]),
+    ]
 
     assert [each.subject for each in ranked(lines)][:2] == ["2 orders wait", "One store is down now"]
-    assert late_orders_line(2, NOW).reason == "for more than 10 minutes, the oldest since 07:02 UTC"
+    assert late_orders_line(2, NOW, NOW).reason == "for more than 10 minutes, the oldest since 07:02 UTC"
 
 
 def test_long_lists_of_names_are_cut() -> None:

@@ -7,7 +7,14 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from common.jobs.lease import JobState
-from dashboard.board.page_views.hotels_table import Heads, hotels_table, months_chart, sort_links, without_last_year
+from dashboard.board.page_views.hotels_table import (
+    Heads,
+    hotels_headline,
+    hotels_table,
+    months_chart,
+    sort_links,
+    without_last_year,
+)
 from dashboard.board.page_views.morning import (
     checked_words,
     headline,
@@ -73,6 +80,18 @@ def test_one_room_and_one_night_are_said_in_the_singular() -> None:
     )
     alone = headline(found(replace(quiet, rooms=None)).total, QUESTION)
     assert alone.startswith("Last night 1 room was slept.")
+
+
+def test_the_page_of_hotels_begins_with_tonight_and_the_next_30_nights() -> None:
+    past = Question(date(2026, 10, 12), TODAY, "weekday")
+
+    assert hotels_headline(found(hotel(1), hotel(2)).total, QUESTION) == (
+        "In 2 hotels, 40 of 80 rooms are taken tonight; the next 30 nights stand 20 under the same time last year."
+    )
+    assert hotels_headline(found(hotel(1, rooms=None, before=None)).total, past) == (
+        "In 1 hotel, 20 rooms were taken on 12 October; "
+        "the next 30 nights had 290, and the same time last year is not known."
+    )
 
 
 def test_what_is_not_known_is_not_said() -> None:

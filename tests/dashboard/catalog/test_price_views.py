@@ -257,7 +257,7 @@ def test_the_words_of_an_alert() -> None:
         "An alert is raised when the best price is below 9.00."
     )
     assert mark_words(Mark(None, back_in_stock=True, watched_since=NOW - 18 * DAY), NOW) == (
-        "An alert is raised when the product is in stock again; watched since 11 Nov, 13:24 UTC."
+        "An alert is raised when the product is in stock again; watched since Wed 11 Nov, 13:24 UTC."
     )
 
 

@@ -95,7 +95,7 @@ def test_an_order_of_another_zone_names_it() -> None:
 def test_a_card_says_when_an_order_was_long_on_its_way() -> None:
     assert card(order(ordered_at=NOW - timedelta(minutes=1))).ordered == ""
     assert card(order(ordered_at=NOW - timedelta(hours=1))).ordered == "17:30"
-    assert card(order(ordered_at=NOW - timedelta(days=1))).ordered == "Yesterday, 18:30"
+    assert card(order(ordered_at=NOW - timedelta(days=1))).ordered == "Sat 28 Nov, 18:30"
 
 
 def test_what_is_announced_keeps_names_apart_and_tells_a_refused_order_from_a_new_one() -> None:

@@ -116,8 +116,8 @@ async def test_gaps_in_the_week_of_the_figures_are_told_long_after_it(
     polls = hourly(newest, hours=range(10)) + hourly(newest, hours=range(14, 200))
     await load_fleet(dashboard_db, {"1": Store(polls, timezone="UTC"), "2": Store(polls, timezone="UTC")})
     text = await shown(dashboard_app)
-    assert "Nobody has polled any store since 18:03 UTC on Wed 25 Jan 2023" in text
-    assert "Nobody polled 04:03–09:03 UTC on Wed 25 Jan 2023 (5 h): unknown, not down." in text
+    assert "Nobody has polled any store since Wed 25 Jan 2023, 18:03 UTC" in text
+    assert "Nobody polled Wed 25 Jan 2023, 04:03–09:03 UTC (5 h): unknown, not down." in text
 
 
 async def test_an_incident_does_not_grow_through_time_of_which_nothing_is_known(

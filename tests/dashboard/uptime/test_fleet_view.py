@@ -124,7 +124,7 @@ def test_the_worst_twentieth_is_named_where_it_is_a_store_and_was_up_at_all() ->
 
 def test_a_period_that_ended_on_another_day_is_named_by_its_day() -> None:
     old = spread({"stale": 3}, as_of=datetime(2023, 1, 25, 18, 13, tzinfo=UTC))
-    assert "in the 7 days to 18:13 UTC on Wed 25 Jan 2023" in sentence(old)
+    assert "in the 7 days to Wed 25 Jan 2023, 18:13 UTC" in sentence(old)
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_a_time_in_which_nobody_polled_is_unknown_not_down() -> None:
         "Nobody polled 03:10–05:05 UTC (1 h 55 min): unknown, not down."
     ]
     assert gap_words([gap(night - DAY, night)], NOW) == [
-        "Nobody polled from 03:10 UTC on Fri 27 Nov to 03:10 UTC (24 h): unknown, not down."
+        "Nobody polled from Fri 27 Nov, 03:10 to 03:10 UTC (24 h): unknown, not down."
     ]
     assert gap_words([gap(NOW - 2 * HOUR, NOW, ongoing=True)], NOW) == [
         "Nobody has polled any store since 10:05 UTC, for 2 h: what happened since is unknown, not down."
     ]
     many = [gap(night - number * DAY, night - number * DAY + HOUR) for number in range(5, 0, -1)]
     assert len(gap_words(many, NOW)) == 3
-    assert "on Fri 27 Nov" in gap_words(many, NOW)[0]
+    assert "polled Fri 27 Nov, 03:10–04:10 UTC" in gap_words(many, NOW)[0]
 
 
 def test_bands_are_links_that_filter_and_the_chosen_one_leads_back() -> None:

@@ -16,7 +16,7 @@ from dashboard.board.page_views.books import Books, Parameter
 from dashboard.board.page_views.calendar import Calendar, calendar
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_table import NightTable, NightTotals, night_table, night_totals, sum_last_year
-from dashboard.board.page_views.words import long_day, short_night, was_or_were
+from dashboard.board.page_views.words import long_day, outlook, short_night, tonight_words, was_or_were
 from dashboard.bookings.models.curves import Cancellations, LeadCounts
 from dashboard.bookings.models.figures import LeadTime
 from dashboard.bookings.models.hotel_head import DayCounts
@@ -75,8 +75,9 @@ class Mover:
 
 @dataclass(frozen=True, slots=True)
 class HotelPage:
-    """What `hotel.html` prints."""
+    """What `hotel.html` prints. headline: empty while the past is read."""
 
+    headline: str
     notes: tuple[str, ...]
     tiles: tuple[Tile, ...]
     changes: tuple[DayCounts, DayCounts]
@@ -101,14 +102,17 @@ def hotel_page(
     ahead = [night for night in nights.ahead if night.night >= books.as_of]
     months = _months(nights.ahead)
     pace = _pace(books, months)
+    tiles = tuple(_tile(books, key, ahead[:count]) for key, count in TILES.items())
+    movers = _movers(books, ahead[:WATCHED_NIGHTS])
     return HotelPage(
+        headline="" if books.reading.is_reading_the_past else _headline(books, tiles, movers),
         notes=_notes(books, ahead, nights.last_booked),
-        tiles=tuple(_tile(books, key, ahead[:count]) for key, count in TILES.items()),
+        tiles=tiles,
         changes=(
             nights.changes.get(books.as_of, NO_EVENTS),
             nights.changes.get(books.as_of - timedelta(days=1), NO_EVENTS),
         ),
-        movers=_movers(books, ahead[:WATCHED_NIGHTS]),
+        movers=movers,
         table=night_table(books, ahead[: query.nights], f"Next {query.nights} nights"),
         lengths=tuple(
             PageLink(str(length), f"{length} nights", _address(books, query, nights=length), length == query.nights)
@@ -163,6 +167,25 @@ def _notes(books: Books, ahead: Sequence[NightFigures], last_booked: date | None
     if books.hotel.rooms is None:
         notes.append("The number of rooms is unknown, so no percentages are shown.")
     return tuple(notes)
+
+
+def _headline(books: Books, tiles: Sequence[Tile], movers: Sequence[Mover]) -> str:
+    """How tonight and the next 30 nights stand, and the night that moved most."""
+    tonight, next_30 = (each.totals for each in tiles if each.key in {"tonight", "next_30"})
+    is_past = not books.is_today
+    words = [
+        tonight_words(tonight.on_the_books, books.hotel.rooms, books.as_of, is_past=is_past),
+        outlook(next_30.on_the_books, next_30.difference, is_past=is_past),
+    ]
+    if not movers:
+        return f"{'; '.join(words)}."
+    most = movers[0]
+    moved = f"picked up {signed_text(most.pickup)} in 7 days"
+    if most.last_year is None:
+        return f"{'; '.join(words)}. {most.name} moved most: {moved}."
+    return (
+        f"{'; '.join(words)}. Furthest from last year is {most.name}: {moved}, last year {signed_text(most.last_year)}."
+    )
 
 
 def _tile(books: Books, key: str, nights: Sequence[NightFigures]) -> Tile:

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text, range_text
 from common.web.charts.small import Sparkline, month_strip, sparkline
+from common.web.words import counted
 from dashboard.board.page_views.look_here import DAY, day_and_month
 from dashboard.board.page_views.question import Question
-from dashboard.board.page_views.words import hotel_name, percent_text
+from dashboard.board.page_views.words import hotel_name, outlook, percent_text, tonight_words
 from dashboard.bookings.inputs import SummarySort
 from dashboard.bookings.models.months_ahead import MonthAhead
 from dashboard.bookings.models.summary import FoundSummary, HotelFigures, NightsAhead, TotalFigures, nights_ahead
@@ -185,3 +186,11 @@ def _months_finding(known: Sequence[tuple[date, int]]) -> str:
     side = "ahead of" if most > 0 else "behind"
     most_words = f" The largest difference is {month:%B %Y}, {count_text(abs(most))} {side} it." if most else ""
     return f"Ahead of the same time last year: {ahead} of {len(known)} months; behind: {behind}.{most_words}"
+
+
+def hotels_headline(total: TotalFigures, question: Question) -> str:
+    """How the hotels found stand tonight and in the next 30 nights."""
+    is_past = question.is_past
+    tonight = tonight_words(total.tonight.on_the_books, total.rooms, question.as_of, is_past=is_past)
+    ahead = outlook(total.next_30.on_the_books, total.next_30.difference, is_past=is_past)
+    return f"In {counted(total.hotels, 'hotel')}, {tonight}; {ahead}."

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from common.web.charts.number_text import count_text, signed_text
-from common.web.words import counted, listed
+from common.web.words import counted, listed, moment_text
 from dashboard.board.page_views.question import Question
 from dashboard.board.page_views.words import hotel_name, percent_text, short_night
 from dashboard.bookings.models.notable_nights import NotableNight
@@ -245,22 +245,22 @@ def day_and_month(day: date) -> str:
     return f"{day.day} {day:%b}"
 
 
-def late_feed_line(through: datetime, behind: str) -> Line:
+def late_feed_line(through: datetime, behind: str, now: datetime) -> Line:
     """The feed is not counted up to now, so all figures are old."""
     return Line(
         LATE_FEED,
         behind,
         "behind",
         "Bookings are behind",
-        f"counted through {clock(through)} only",
+        f"counted through {moment_text(through, now)} UTC only",
         "/board/system#feeds",
     )
 
 
-def late_orders_line(late: int, oldest: datetime) -> Line:
+def late_orders_line(late: int, oldest: datetime, now: datetime) -> Line:
     """Orders wait for long."""
     subject = "One order waits" if late == 1 else f"{count_text(late)} orders wait"
-    reason = f"for more than 10 minutes, the oldest since {clock(oldest)}"
+    reason = f"for more than 10 minutes, the oldest since {moment_text(oldest, now)} UTC"
     return Line(LATE_ORDERS, ALERT, "behind", subject, reason, "/front-desk")
 
 
@@ -295,8 +295,3 @@ def low_prices_line(names: Sequence[str], address: str) -> Line:
         else f"{count_text(len(names))} prices are at their lowest in 30 days"
     )
     return Line(LOW_PRICES, "↓", "", subject, listed(names, NAMES_LISTED), address)
-
-
-def clock(at: datetime) -> str:
-    """Such as `12:04 UTC`."""
-    return f"{at:%H:%M} UTC"

@@ -9,10 +9,10 @@ from common.jobs.lease import JobState
 from common.web.charts.number_text import count_text, signed_text
 from common.web.words import counted
 from dashboard.board.page_views.question import Question
-from dashboard.board.page_views.words import hotel_name, short_night, was_or_were
+from dashboard.board.page_views.words import hotel_name, outlook, short_night, was_or_were
 from dashboard.bookings.job_names import NIGHT_AUDIT
 from dashboard.bookings.models.morning import LastEvent
-from dashboard.bookings.models.summary import NightsAhead, TotalFigures
+from dashboard.bookings.models.summary import TotalFigures
 from dashboard.catalog.models import PriceMove
 from dashboard.catalog.page_views.words import price_text
 
@@ -27,24 +27,12 @@ def headline(total: TotalFigures, question: Question) -> str:
     slept = f"{of_all}{rooms} {was_or_were(total.last_night)} slept"
     booked = counted(total.yesterday.bookings, "room night")
     cancelled = f"{count_text(total.yesterday.cancellations)} cancelled"
-    ahead = outlook(total.next_30, is_past=question.is_past)
+    ahead = outlook(total.next_30.on_the_books, total.next_30.difference, is_past=question.is_past)
     if question.is_past:
         day_before = question.as_of - timedelta(days=1)
         return f"On {day_before.day} {day_before:%B} {slept}, {booked} booked and {cancelled}; {ahead}."
     were = was_or_were(total.yesterday.bookings)
     return f"Last night {slept}. Yesterday {booked} {were} booked and {cancelled}; {ahead}."
-
-
-def outlook(nights: NightsAhead, *, is_past: bool) -> str:
-    """How the next 30 nights compare with the same time last year."""
-    stand = "stood" if is_past else "stand"
-    if nights.difference is None:
-        have = "had" if is_past else "have"
-        return f"the next 30 nights {have} {count_text(nights.on_the_books)}, and the same time last year is not known"
-    if nights.difference == 0:
-        return f"the next 30 nights {stand} level with the same time last year"
-    side = "over" if nights.difference > 0 else "under"
-    return f"the next 30 nights {stand} {count_text(abs(nights.difference))} {side} the same time last year"
 
 
 def checked_words(hotels: int, stores: int | None, products: int | None) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from common.web.charts.number_text import UNKNOWN, count_text
 from common.web.page_frame import duration_words
+from common.web.words import moment_text
 
 JOB_LABELS: Mapping[str, str] = {
     "ingest_booking_events": "Reading booking events",
@@ -130,11 +131,8 @@ def _did_label(name: str, number: float) -> str:
 
 
 def clock(at: datetime, now: datetime) -> str:
-    """The time of an instant in UTC, such as `12:04:31`, after its date if that is not today."""
-    if at.date() == now.date():
-        return f"{at:%H:%M:%S}"
-    year = "" if at.year == now.year else f" {at.year}"
-    return f"{at.day} {at:%b}{year}, {at:%H:%M}"
+    """The time of an instant in UTC, such as `12:04:31`, or such as `Sat 28 Nov, 12:04` if it is not of today."""
+    return moment_text(at, now, seconds=True)
 
 
 def ago(at: datetime, now: datetime) -> str:

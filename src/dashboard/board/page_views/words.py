@@ -6,6 +6,7 @@ from math import floor
 
 from common.web import words
 from common.web.charts.number_text import count_text
+from common.web.words import counted
 
 
 @lru_cache(maxsize=4096)
@@ -26,6 +27,26 @@ def long_day(day: date) -> str:
 
 def was_or_were(number: int) -> str:
     return "was" if number == 1 else "were"
+
+
+def outlook(on_the_books: int, difference: int | None, *, is_past: bool) -> str:
+    """How the next 30 nights compare with the same time last year. difference: None if that is not known."""
+    stand = "stood" if is_past else "stand"
+    if difference is None:
+        have = "had" if is_past else "have"
+        return f"the next 30 nights {have} {count_text(on_the_books)}, and the same time last year is not known"
+    if difference == 0:
+        return f"the next 30 nights {stand} level with the same time last year"
+    side = "over" if difference > 0 else "under"
+    return f"the next 30 nights {stand} {count_text(abs(difference))} {side} the same time last year"
+
+
+def tonight_words(taken: int, rooms: int | None, as_of: date, *, is_past: bool) -> str:
+    """How many rooms are taken in the first night of the books, such as `300 of 480 rooms are taken tonight`."""
+    of_all = counted(taken, "room") if rooms is None else f"{count_text(taken)} of {counted(rooms, 'room')}"
+    if is_past:
+        return f"{of_all} {was_or_were(taken)} taken on {as_of.day} {as_of:%B}"
+    return f"{of_all} {'is' if taken == 1 else 'are'} taken tonight"
 
 
 def percent_text(value: float, whole: float | None) -> str:

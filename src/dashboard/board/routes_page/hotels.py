@@ -13,7 +13,7 @@ from common.web.replica import reads_replica
 from common.web.resources import pool
 from dashboard.board.board_templates import templates
 from dashboard.board.inputs import HotelsPageQuery
-from dashboard.board.page_views.hotels_table import hotels_table, sort_links, without_last_year
+from dashboard.board.page_views.hotels_table import hotels_headline, hotels_table, sort_links, without_last_year
 from dashboard.board.page_views.question import Question
 from dashboard.bookings import service
 from dashboard.bookings.inputs import SummaryQuery
@@ -85,6 +85,7 @@ async def get_hotels(query_args: HotelsPageQuery) -> Response:
         live_seconds=None if question.is_past else LIVE_SECONDS,
         reading=reading if reading.is_reading_the_past else None,
         question=question,
+        headline=None if reading.is_reading_the_past or not found.items else hotels_headline(found.total, question),
         search=query_args.search,
         sort=query_args.sort,
         table=hotels_table(

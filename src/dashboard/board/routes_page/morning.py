@@ -80,14 +80,14 @@ async def get_morning(query_args: MorningQuery) -> Response:
     summary = value_or_none(figures.hotels)
     if summary is not None and morning.is_reading:
         summary = without_last_year(summary)
-    lines = lines_of(morning, figures)
+    lines = lines_of(morning, figures, now)
     if (
         morning.state is not None
         and tag.state.through is not None
         and tag.state.is_late(now)
         and not morning.is_reading
     ):
-        lines.append(look_here.late_feed_line(tag.state.through, tag.state.behind(now)))
+        lines.append(look_here.late_feed_line(tag.state.through, tag.state.behind(now), now))
     feeds = resources().config.feeds
     return framed_page(
         templates,
@@ -223,21 +223,21 @@ def alternates_of(question: Question, query: MorningQuery) -> list[Alternate]:
     ]
 
 
-def lines_of(morning: Morning, figures: Figures) -> list[Line]:
+def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:
     """The lines about nights and, unless the date is past, about everything else but the feed."""
     nights = value_or_none(figures.nights) or []
     lines = look_here.lines_of_nights(nights, morning.question)
     if morning.state is not None:
-        lines += state_lines(morning.state, value_or_none(figures.fleet), value_or_none(figures.moves) or [])
+        lines += state_lines(morning.state, value_or_none(figures.fleet), value_or_none(figures.moves) or [], now)
     return lines
 
 
-def state_lines(state: OperationsState, fleet: Spread | None, moves: Sequence[PriceMove]) -> list[Line]:
+def state_lines(state: OperationsState, fleet: Spread | None, moves: Sequence[PriceMove], now: datetime) -> list[Line]:
     """The lines about orders, jobs, stores, the quarantine and prices."""
     lines = []
     desk, jobs, quarantined = value_or_none(state.desk), value_or_none(state.jobs), value_or_none(state.quarantined)
     if desk is not None and desk.oldest is not None and desk.late:
-        lines.append(look_here.late_orders_line(desk.late, desk.oldest))
+        lines.append(look_here.late_orders_line(desk.late, desk.oldest, now))
     if jobs is not None and jobs.failing:
         lines.append(look_here.failing_jobs_line(jobs.failing))
     if fleet is not None and fleet.down_now:

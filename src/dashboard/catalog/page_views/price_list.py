@@ -9,9 +9,9 @@ from uuid import UUID
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text
 from common.web.charts.small import step_line
-from common.web.words import counted
+from common.web.words import counted, moment_text
 from dashboard.catalog.models import ListedProduct, Product, ProductSort
-from dashboard.catalog.page_views.words import day_text, moment_text, price_text
+from dashboard.catalog.page_views.words import day_text, price_text
 from dashboard.catalog.queries.sparklines import PriceCounts, PriceSparkline
 
 PATH = "/board/prices"

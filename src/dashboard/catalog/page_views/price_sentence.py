@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.web.page_frame import duration_words
+from common.web.words import moment_text
 from dashboard.catalog.models import PriceFigures, PriceStep, Product
 from dashboard.catalog.page_views.words import day_text, percent_words, price_text
 
@@ -64,8 +65,8 @@ def period_words(known_since: datetime, now: datetime) -> str:
 
 
 def day_and_time(at: datetime, now: datetime) -> str:
-    """Such as `14:20 UTC`, or `14:20 UTC on 11 Nov`."""
-    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%H:%M} UTC on {day_text(at, now)}"
+    """Such as `14:20 UTC`, or `Wed 11 Nov, 14:20 UTC`."""
+    return f"{moment_text(at, now)} UTC"
 
 
 def _compared(price: int, figures: PriceFigures, now: datetime) -> list[str]:

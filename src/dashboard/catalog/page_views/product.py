@@ -7,10 +7,11 @@ from datetime import datetime
 from common.web.charts.marks import SmallChart
 from common.web.charts.small import step_line
 from common.web.page_frame import duration_words
+from common.web.words import moment_text
 from dashboard.catalog.models import Mark, OfferId, OfferState, PriceExtreme, PriceStep, Product
 from dashboard.catalog.page_views.price_chart import NOTHING_IN_STOCK, Shown
 from dashboard.catalog.page_views.price_sentence import day_and_time
-from dashboard.catalog.page_views.words import day_text, moment_text, price_text, share_text
+from dashboard.catalog.page_views.words import day_text, price_text, share_text
 
 SHORT_DESCRIPTION = 200
 """Characters of a description that is shown above the prices; a longer one is behind a word."""

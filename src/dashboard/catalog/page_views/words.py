@@ -47,10 +47,3 @@ def day_text(at: datetime, now: datetime) -> str:
     if at.date() == now.date():
         return f"today, {at:%H:%M} UTC"
     return f"{at.day} {at:%b}" if at.year == now.year else f"{at.day} {at:%b %Y}"
-
-
-def moment_text(at: datetime, now: datetime) -> str:
-    """Such as `11 Nov, 14:20`, or `14:20` if it was on the day of `now`."""
-    if at.date() == now.date():
-        return f"{at:%H:%M}"
-    return f"{day_text(at, now)}, {at:%H:%M}"

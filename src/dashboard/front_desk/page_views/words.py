@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from common.time_zones import zone_abbreviation
+from common.web.words import moment_text
 from dashboard.front_desk.house import House
 from dashboard.front_desk.models import Order
 
@@ -64,10 +65,8 @@ def when(order: Order, house: House) -> str:
 
 
 def moment(instant: datetime, house: House) -> str:
-    """A moment of the past: `18:05` today, else such as `Sat 28 November, 18:05`."""
-    local = instant.astimezone(house.zone)
-    time = f"{local:%H:%M}"
-    return time if local.date() == house.today else f"{day_name(local.date(), house.today)}, {time}"
+    """A moment of the past by the clocks of the house: `18:05` today, else such as `Sat 28 Nov, 18:05`."""
+    return moment_text(instant.astimezone(house.zone), house.now.astimezone(house.zone))
 
 
 def kind_of_table(table_type: str) -> str:

@@ -9,6 +9,7 @@ from common.web.charts.marks import Drawing
 from common.web.charts.number_text import count_text, share_text
 from common.web.charts.small import upright_bar
 from common.web.page_frame import duration_words
+from common.web.words import moment_text
 from dashboard.uptime.models.fleet import BANDS, Band, Gap, Period, Spread
 from dashboard.uptime.models.stores import StoreState
 from dashboard.uptime.page_views.fleet_question import BAND_LABELS, FleetQuestion
@@ -27,11 +28,8 @@ PERIODS: Mapping[Period, tuple[str, str]] = {
 
 
 def time_text(at: datetime, now: datetime) -> str:
-    """An instant in UTC for people, with its day unless that is today: `12:03 UTC`, `12:03 UTC on Sat 28 Nov`."""
-    if at.date() == now.date():
-        return f"{at:%H:%M} UTC"
-    year = "" if at.year == now.year else f" {at.year}"
-    return f"{at:%H:%M} UTC on {at:%a} {at.day} {at:%b}{year}"
+    """An instant in UTC for people, with its day unless that is today: `12:03 UTC`, `Sat 28 Nov, 12:03 UTC`."""
+    return f"{moment_text(at, now)} UTC"
 
 
 @dataclass(frozen=True)
@@ -134,9 +132,10 @@ def _gap_words(gap: Gap, now: datetime) -> str:
         since = time_text(gap.start, now)
         return f"Nobody has polled any store since {since}, for {lasted}: what happened since is unknown, not down."
     if gap.start.date() == gap.end.date():
-        return f"Nobody polled {gap.start:%H:%M}–{time_text(gap.end, now)} ({lasted}): unknown, not down."
-    start = time_text(gap.start, now).removesuffix(f" {gap.start.year}")
-    return f"Nobody polled from {start} to {time_text(gap.end, now)} ({lasted}): unknown, not down."
+        return f"Nobody polled {moment_text(gap.start, now)}–{gap.end:%H:%M} UTC ({lasted}): unknown, not down."
+    return (
+        f"Nobody polled from {moment_text(gap.start, now)} to {time_text(gap.end, now)} ({lasted}): unknown, not down."
+    )
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from common.web import words
 from common.web.charts.number_text import UNKNOWN
 from common.web.page_frame import duration_words
-from common.web.words import short_day
 
 HUNDREDTHS = 10_000
 MICROSECONDS = 1_000_000
@@ -42,11 +42,7 @@ def clock_text(at: datetime, zone: ZoneInfo) -> str:
 
 def moment_text(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     """The time by the clocks of a zone, with the day unless it is the current one: `Thu 26 Nov, 13:12`."""
-    local, today = at.astimezone(zone), now.astimezone(zone).date()
-    if local.date() == today:
-        return f"{local:%H:%M}"
-    year = "" if local.year == today.year else f" {local.year}"
-    return f"{short_day(local.date())}{year}, {local:%H:%M}"
+    return words.moment_text(at.astimezone(zone), now.astimezone(zone))
 
 
 def span_text(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> str:
