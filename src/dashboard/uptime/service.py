@@ -29,11 +29,11 @@ STORES_PER_STATEMENT = 1000
 """A report is made in statements of so many stores, each of which is a step of its progress."""
 
 DATA_CHANGED = (
-    "The data has changed since the report was made, and its other columns were not made with it. "
+    "The report was made without the columns of `full`, and its data has changed since then. "
     "Trigger a new report with `columns=full`."
 )
 POLLS_DELETED = (
-    "Polls of the report's windows are no longer stored, and its other columns were not made with it. "
+    "The report was made without the columns of `full`, and the dashboard no longer stores all polls that they need. "
     "Trigger a new report with `columns=full`."
 )
 

@@ -159,7 +159,8 @@ def start_making(report_id: UUID) -> None:
         200: "While running, the progress as JSON; once complete, CSV, or what `format` or `Accept` names",
         206: "The bytes that Range asks for",
         304: "The report has not changed",
-        409: "The report was made without the columns of `full`, and its data has changed or is no longer stored",
+        409: "The report was made without the columns of `full`, and the dashboard can no longer add them, "
+        "because the data has changed or old polls were deleted",
         500: "The report failed; `detail` states the reason",
     },
     example={"status": "Running", "progress": 0.4},
