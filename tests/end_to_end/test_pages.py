@@ -24,7 +24,7 @@ from common.web.html import ASSETS
 from common.web.page_frame import FrameState
 from common.web.page_session import LIFETIME, hash_session, insert_session
 from common.web.resources import Application
-from dashboard.board.page_views.words import long_day
+from dashboard.board.page_views.words import date_text
 from dashboard.bookings.decoding import BookingEvent, RejectedEvent
 from dashboard.bookings.queries.ledger import insert_events
 from dashboard.bookings.queries.quarantine import upsert_quarantine
@@ -426,9 +426,9 @@ async def test_a_slow_refresh_does_not_replace_the_books_of_the_slider(browser: 
     await waiting.wait()
     await page.get_by_label("Days before today").fill("-30")
 
-    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
+    await expect(page.locator("#books .notice")).to_contain_text(date_text(then))
     await page.unroute_all(behavior="wait")
-    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
+    await expect(page.locator("#books .notice")).to_contain_text(date_text(then))
     assert f"as_of={then}" in page.url
 
 
@@ -451,7 +451,7 @@ async def test_the_slider_moves_the_books_and_the_address(browser: Browser, boar
     await page.get_by_label("Days before today").fill("-30")
 
     await expect(page).to_have_url(re.compile(f"as_of={then}"))
-    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
+    await expect(page.locator("#books .notice")).to_contain_text(date_text(then))
     await expect(page.locator(".ago")).to_have_text("30 days ago")
     moved = await page.locator(".tiles").text_content()
     async with aiohttp.ClientSession() as client, client.get(f"{board.url}/summary?as_of={then}") as answer:
@@ -472,7 +472,7 @@ async def test_the_date_form_does_the_same_without_a_script(browser: Browser, bo
     await page.get_by_role("button", name="Show").click()
 
     await expect(page).to_have_url(re.compile(f"as_of={then}"))
-    await expect(page.locator("#books .notice")).to_contain_text(long_day(then))
+    await expect(page.locator("#books .notice")).to_contain_text(date_text(then))
 
 
 async def test_play_moves_by_weeks_to_today_and_stops(browser: Browser, board: Board) -> None:

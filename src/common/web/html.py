@@ -33,8 +33,6 @@ TITLES: dict[int, str] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Not available at the moment",
 }
 """The headings of pages that report an error, where the phrase of the status says nothing to people."""
-BOARDS = "/board"
-"""Below this address are pages alone, so its errors are pages too."""
 
 PRIVATE_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """For pages whose address or content is for one person."""
@@ -165,17 +163,17 @@ def is_page(endpoint: str | None) -> bool:
 
 
 def error_page(problem: HttpProblem, status: int) -> Response | None:
-    """An error as a page; None unless the request is for a page and comes from a browser."""
+    """An error as a page; None unless a browser asks, for a page or for an address that does not exist."""
     app = current_application()
     wants_page = preferred(accept_header(), (PROBLEM_TYPE, HTML), PROBLEM_TYPE) == HTML
-    is_on_a_board = app.frame is not None and request.path.startswith(f"{BOARDS}/")
-    if not wants_page or not (is_on_a_board or is_page(_requested_endpoint())):
+    is_unknown = isinstance(request.routing_exception, WerkzeugNotFound)
+    if not wants_page or not (is_unknown or is_page(_requested_endpoint())):
         return None
     page = _templates.page(
         "error.html" if app.frame is None else "framed_error.html",
         title=TITLES.get(status, HTTPStatus(status).phrase),
         problem=problem,
-        explanation=UNKNOWN_ADDRESS if isinstance(request.routing_exception, WerkzeugNotFound) else problem.detail,
+        explanation=UNKNOWN_ADDRESS if is_unknown and not isinstance(problem, NotFound) else problem.detail,
         frame=app.frame,
         state=None,
         path=request.path,

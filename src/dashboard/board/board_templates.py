@@ -3,7 +3,7 @@
 from common.web.charts.number_text import count_text, signed_text
 from common.web.html import Templates
 from common.web.words import counted
-from dashboard.board.page_views.words import hotel_name, long_day, long_night, percent_text, short_night
+from dashboard.board.page_views.words import date_text, hotel_name, long_night, percent_text, short_night
 
 templates = Templates(
     "dashboard.board",
@@ -13,6 +13,6 @@ templates = Templates(
     hotel_name=hotel_name,
     short_night=short_night,
     long_night=long_night,
-    long_day=long_day,
+    date_text=date_text,
     percent_text=percent_text,
 )

@@ -110,7 +110,7 @@ async def test_a_browser_gets_the_errors_of_a_page_as_a_page(method: str, path: 
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/problem+json, text/html;q=0.9"])
-@pytest.mark.parametrize("path", ["/shelf?shelf=gone", "/shelf/decide"])
+@pytest.mark.parametrize("path", ["/shelf?shelf=gone", "/shelf/decide", "/nothing"])
 async def test_a_program_gets_the_errors_of_a_page_as_problem_documents(accept: str | None, path: str) -> None:
     headers = {"Accept": accept} if accept else {}
     response = await app_with(figures).test_client().get(path, headers=headers)
@@ -118,11 +118,17 @@ async def test_a_program_gets_the_errors_of_a_page_as_problem_documents(accept: 
     assert response.content_type == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/plain", "/nothing"])
-async def test_a_browser_gets_all_other_errors_as_problem_documents(path: str) -> None:
-    response = await app_with(figures).test_client().get(path, headers={"Accept": BROWSER})
+async def test_a_browser_gets_the_errors_of_figures_as_problem_documents() -> None:
+    response = await app_with(figures).test_client().get("/plain", headers={"Accept": BROWSER})
 
     assert (response.status_code, response.content_type) == (404, "application/problem+json")
+
+
+async def test_a_browser_gets_a_page_at_an_address_that_does_not_exist() -> None:
+    response = await app_with(figures).test_client().get("/nothing", headers={"Accept": BROWSER})
+
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert "There is no page at this address." in await response.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

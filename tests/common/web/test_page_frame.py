@@ -149,11 +149,13 @@ async def test_a_page_that_becomes_late_or_gets_a_badge_is_sent_again(get: Get, 
     [
         ("/board/shelves/lost", 404, "There is no shelf &lt;7&gt;."),
         ("/board/nothing/here", 404, "There is no page at this address."),
+        ("/nothing/here", 404, "There is no page at this address."),
+        ("/board/shelves/", 404, "There is no /board/shelves/; use /board/shelves."),
         ("/board/shelves/lost?as_of=2027-01-01&match=date", 400, "as_of is in the future."),
         ("/board/shelves/lost?as_of=down", 503, "This page asks again every few seconds."),
     ],
 )
-async def test_errors_below_the_boards_are_pages_in_the_frame(get: Get, path: str, status: int, words: str) -> None:
+async def test_a_browser_gets_errors_as_pages_in_the_frame(get: Get, path: str, status: int, words: str) -> None:
     response, page = await get(path)
 
     assert (response.status_code, response.mimetype) == (status, "text/html")

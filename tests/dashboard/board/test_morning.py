@@ -35,7 +35,7 @@ from tests.dashboard.board.unusual import (
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
-MARK = MorningMark(0, 0, "", [])
+MARK = MorningMark(0, 0, "", [], None)
 
 
 def cells_of(page: str, hotel: int | str) -> list[str]:

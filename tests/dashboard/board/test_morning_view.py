@@ -30,6 +30,7 @@ from dashboard.bookings.summary import total_of
 from dashboard.catalog.models import PriceMove
 
 TODAY = date(2026, 11, 29)
+FIRST = date(2023, 11, 29)
 NOW = datetime(2026, 11, 29, 7, 2, tzinfo=UTC)
 QUESTION = Question(TODAY, TODAY, "weekday")
 
@@ -57,7 +58,7 @@ def found(*hotels: HotelFigures) -> FoundSummary:
 
 
 def test_the_page_begins_with_last_night_yesterday_and_the_next_30_nights() -> None:
-    assert headline(found(hotel(1), hotel(2)).total, QUESTION) == (
+    assert headline(found(hotel(1), hotel(2)).total, QUESTION, FIRST) == (
         "Last night 60 of 80 rooms were slept. Yesterday 122 room nights were booked and 38 cancelled; "
         "the next 30 nights stand 20 under the same time last year."
     )
@@ -66,7 +67,7 @@ def test_the_page_begins_with_last_night_yesterday_and_the_next_30_nights() -> N
 def test_the_words_of_past_books_name_the_date() -> None:
     past = Question(date(2026, 10, 12), TODAY, "weekday")
 
-    assert headline(found(hotel(1, before=280)).total, past) == (
+    assert headline(found(hotel(1, before=280)).total, past, FIRST) == (
         "On 11 October 30 of 40 rooms were slept, 61 room nights booked and 19 cancelled; "
         "the next 30 nights stood 10 over the same time last year."
     )
@@ -75,11 +76,25 @@ def test_the_words_of_past_books_name_the_date() -> None:
 def test_one_room_and_one_night_are_said_in_the_singular() -> None:
     quiet = replace(hotel(1), last_night=1, yesterday=day_change(1, 0))
 
-    assert headline(found(quiet).total, QUESTION).startswith(
+    assert headline(found(quiet).total, QUESTION, FIRST).startswith(
         "Last night 1 of 40 rooms was slept. Yesterday 1 room night was booked and 0 cancelled; "
     )
-    alone = headline(found(replace(quiet, rooms=None)).total, QUESTION)
+    alone = headline(found(replace(quiet, rooms=None)).total, QUESTION, FIRST)
     assert alone.startswith("Last night 1 room was slept.")
+
+
+def test_a_feed_that_has_just_begun_says_nothing_of_the_night_before() -> None:
+    new = found(replace(hotel(1, before=None), last_night=0, yesterday=day_change(0, 0))).total
+    yesterday = Question(TODAY - timedelta(days=1), TODAY, "weekday")
+
+    assert headline(new, QUESTION, TODAY) == (
+        "The feed begins on 29 November 2026: nothing is known of the night before; "
+        "the next 30 nights have 290, and the same time last year is not known."
+    )
+    assert headline(new, yesterday, TODAY) == (
+        "The feed begins on 29 November 2026: nothing is known of the books of 28 November 2026."
+    )
+    assert headline(new, QUESTION, yesterday.as_of).startswith("Last night 0 of 40 rooms were slept.")
 
 
 def test_the_page_of_hotels_begins_with_tonight_and_the_next_30_nights() -> None:
@@ -95,7 +110,7 @@ def test_the_page_of_hotels_begins_with_tonight_and_the_next_30_nights() -> None
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    words = headline(found(hotel(1), hotel(2, rooms=None, before=None)).total, QUESTION)
+    words = headline(found(hotel(1), hotel(2, rooms=None, before=None)).total, QUESTION, FIRST)
 
     assert "Last night 60 rooms were slept." in words
     assert "the same time last year is not known" in words

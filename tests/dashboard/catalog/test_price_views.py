@@ -23,7 +23,7 @@ from dashboard.catalog.page_views.price_chart import known_steps
 from dashboard.catalog.page_views.price_list import headline, problems
 from dashboard.catalog.page_views.price_sentence import PriceNow, sentence, unknown_words
 from dashboard.catalog.page_views.product import changes, mark_words, notices
-from dashboard.catalog.page_views.words import percent_text, percent_words, price_text, share_text
+from dashboard.catalog.page_views.words import percent_text, percent_words, price_text, whole_percent_text
 from dashboard.catalog.queries.sparklines import PriceCounts
 
 NOW = datetime(2026, 11, 29, 13, 24, tzinfo=UTC)
@@ -281,7 +281,7 @@ def test_amounts_and_prices_are_written_alike(price: int) -> None:
 
 
 def test_shares_and_changes_are_never_rounded_up_to_all() -> None:
-    assert [share_text(share) for share in (None, 0, 0.001, 0.979, 0.9999, 1)] == [
+    assert [whole_percent_text(share) for share in (None, 0, 0.001, 0.979, 0.9999, 1)] == [
         "–", "0%", "less than 1%", "97%", "99%", "100%",
     ]  # fmt: skip
     pairs = [(1, 300), (0, 300), (299, 300), (300, 300.4), (900, 300), (5, 0)]

@@ -16,7 +16,7 @@ from dashboard.board.page_views.books import Books, Parameter
 from dashboard.board.page_views.calendar import Calendar, calendar
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_table import NightTable, NightTotals, night_table, night_totals, sum_last_year
-from dashboard.board.page_views.words import long_day, outlook, short_night, tonight_words, was_or_were
+from dashboard.board.page_views.words import date_text, outlook, short_night, tonight_words, was_or_were
 from dashboard.bookings.models.curves import Cancellations, LeadCounts
 from dashboard.bookings.models.figures import LeadTime
 from dashboard.bookings.models.hotel_head import DayCounts
@@ -159,11 +159,11 @@ def _notes(books: Books, ahead: Sequence[NightFigures], last_booked: date | None
     if last_booked is None:
         notes.append("No night is on the books.")
     elif last_booked < ahead[-1].night:
-        notes.append(f"No night is on the books after {long_day(last_booked)}.")
+        notes.append(f"No night is on the books after {date_text(last_booked)}.")
     if not books.has_last_year and not books.reading.is_reading_the_past:
         first = max(books.hotel.first_event_date, books.hotel.first_night)
         begins = "The feed begins" if first == books.hotel.first_event_date else "The nights in the feed begin"
-        notes.append(f"{begins} on {long_day(first)}: there is no same time last year yet.")
+        notes.append(f"{begins} on {date_text(first)}: there is no same time last year yet.")
     if books.hotel.rooms is None:
         notes.append("The number of rooms is unknown, so no percentages are shown.")
     return tuple(notes)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text, range_text
 from common.web.charts.small import Sparkline, month_strip, sparkline
+from common.web.sort_link import SortLink
 from common.web.words import counted
 from dashboard.board.page_views.look_here import DAY, day_and_month
 from dashboard.board.page_views.question import Question
@@ -28,15 +29,6 @@ SORTS: Mapping[SummarySort, str] = {
 
 
 Figures = TypeVar("Figures", HotelFigures, TotalFigures)
-
-
-@dataclass(frozen=True)
-class SortLink:
-    """An order of the table, and the address of the page in it."""
-
-    label: str
-    address: str
-    is_current: bool
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_sentence import slept_or_on_the_books
 from dashboard.board.page_views.night_table import NightTable, NightTotals, night_table
-from dashboard.board.page_views.words import long_day, percent_text
+from dashboard.board.page_views.words import date_text, percent_text
 from dashboard.bookings.curves import BUILD_UP_DAYS
 from dashboard.bookings.models.curves import BuildUp
 from dashboard.bookings.models.nights import NightFigures
@@ -75,10 +75,10 @@ def month_sentence(books: Books, nights: Sequence[NightFigures], totals: NightTo
     """Such as "544 of 1,240 room nights are on the books (44%). Last year then 655, slept 877." """
     first, last = books.hotel.first_event_date, nights[-1].night
     if first > min(last, books.as_of):
-        what = "this month" if last < first else f"the books of {long_day(books.as_of)}"
-        return f"The feed begins on {long_day(first)}: nothing is known of {what}."
+        what = "this month" if last < first else f"the books of {date_text(books.as_of)}"
+        return f"The feed begins on {date_text(first)}: nothing is known of {what}."
     if last < books.hotel.first_night:
-        return f"The nights in the feed begin on {long_day(books.hotel.first_night)}: nothing is known of this month."
+        return f"The nights in the feed begin on {date_text(books.hotel.first_night)}: nothing is known of this month."
     number, rooms = totals.on_the_books, books.hotel.rooms
     is_over = last < books.as_of
     past = [night.on_the_books for night in nights if night.night < books.as_of]
@@ -154,7 +154,7 @@ def _notes(books: Books, month: date, found: BuildUp) -> list[str]:
         f"Room nights of the month on the books at the end of each day, from {counted(BUILD_UP_DAYS, 'day')} before it."
     ]
     if books.as_of < begin:
-        notes.append(f"These books are older than {long_day(begin)}, where the chart begins.")
+        notes.append(f"These books are older than {date_text(begin)}, where the chart begins.")
     if found.items[-1].last_year is None and found.last_year_slept is None:
         notes.append("Last year's month is not known to its end.")
     compared = "364 days before, so that weekdays are the same" if books.match == "weekday" else "of the same dates"

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from common.jobs.lease import JobState
 from common.web.charts.number_text import count_text, signed_text
 from common.web.words import counted
 from dashboard.board.page_views.question import Question
-from dashboard.board.page_views.words import hotel_name, outlook, short_night, was_or_were
+from dashboard.board.page_views.words import date_text, hotel_name, outlook, short_night, was_or_were
 from dashboard.bookings.job_names import NIGHT_AUDIT
 from dashboard.bookings.models.morning import LastEvent
 from dashboard.bookings.models.summary import TotalFigures
@@ -20,14 +20,22 @@ MOVES_SHOWN = 3
 DIFFERENCES = ("changed_upstream", "missing_upstream")
 
 
-def headline(total: TotalFigures, question: Question) -> str:
-    """The first sentences of the page: last night, yesterday, and the next 30 nights."""
+def headline(total: TotalFigures, question: Question, first_event_date: date) -> str:
+    """The first sentences of the page: last night, yesterday, and the next 30 nights.
+
+    first_event_date: the earliest one of a hotel. Nothing is known of the books before it, nor of a night before it.
+    """
     of_all = "" if total.rooms is None else f"{count_text(total.last_night)} of "
     rooms = counted(total.last_night if total.rooms is None else total.rooms, "room")
+    begins = f"The feed begins on {date_text(first_event_date)}: nothing is known of"
+    if first_event_date > question.as_of:
+        return f"{begins} the books of {date_text(question.as_of)}."
+    ahead = outlook(total.next_30.on_the_books, total.next_30.difference, is_past=question.is_past)
+    if first_event_date == question.as_of:
+        return f"{begins} the night before; {ahead}."
     slept = f"{of_all}{rooms} {was_or_were(total.last_night)} slept"
     booked = counted(total.yesterday.bookings, "room night")
     cancelled = f"{count_text(total.yesterday.cancellations)} cancelled"
-    ahead = outlook(total.next_30.on_the_books, total.next_30.difference, is_past=question.is_past)
     if question.is_past:
         day_before = question.as_of - timedelta(days=1)
         return f"On {day_before.day} {day_before:%B} {slept}, {booked} booked and {cancelled}; {ahead}."

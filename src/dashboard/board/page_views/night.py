@@ -14,7 +14,7 @@ from common.web.words import counted
 from dashboard.board.page_views.books import Books
 from dashboard.board.page_views.links import PageLink
 from dashboard.board.page_views.night_sentence import Usual, night_sentence
-from dashboard.board.page_views.words import long_day, long_night, short_night
+from dashboard.board.page_views.words import date_text, long_night, short_night
 from dashboard.bookings.models.curves import UsualPoint
 from dashboard.bookings.models.event_days import EventDay
 from dashboard.bookings.models.figures import CurvePoint
@@ -195,7 +195,7 @@ def _comparison(books: Books, night: date, ahead: int, zoom: int) -> list[str]:
     elif ahead < 0:
         sentences.append(f"Last year is {long_night(counterpart)}.")
     else:
-        then = long_day(day_last_year(max(books.as_of, FIRST_COMPARABLE_DATE), books.match))
+        then = date_text(day_last_year(max(books.as_of, FIRST_COMPARABLE_DATE), books.match))
         sentences.append(f"Same time last year is {long_night(counterpart)} as it stood on {then}.")
     if ahead > zoom:
         sentences.append(

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from common.web.charts.number_text import count_text, range_text
 from common.web.words import counted
 from dashboard.board.page_views.books import Books
-from dashboard.board.page_views.words import long_day, percent_text
+from dashboard.board.page_views.words import date_text, percent_text
 from dashboard.bookings.curves import last_slept_like
 from dashboard.bookings.models.nights import NightFigures
 from dashboard.bookings.service import night_last_year
@@ -32,10 +32,10 @@ def night_sentence(books: Books, figures: NightFigures, usual: Usual | None, *, 
     """
     first = books.hotel.first_event_date
     if first > min(figures.night, books.as_of):
-        what = "this night" if figures.night < first else f"the books of {long_day(books.as_of)}"
-        return f"The feed begins on {long_day(first)}: nothing is known of {what}."
+        what = "this night" if figures.night < first else f"the books of {date_text(books.as_of)}"
+        return f"The feed begins on {date_text(first)}: nothing is known of {what}."
     if figures.night < books.hotel.first_night:
-        return f"The nights in the feed begin on {long_day(books.hotel.first_night)}: nothing is known of this night."
+        return f"The nights in the feed begin on {date_text(books.hotel.first_night)}: nothing is known of this night."
     ahead = (figures.night - books.as_of).days
     return " ".join(
         (_on_the_books(books, figures, ahead, has_events), _usual(books, figures, usual), _last_year(books, figures))

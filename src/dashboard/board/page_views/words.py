@@ -20,7 +20,7 @@ def long_night(night: date) -> str:
     return words.long_day(night)
 
 
-def long_day(day: date) -> str:
+def date_text(day: date) -> str:
     """Such as `12 October 2026`."""
     return f"{day.day} {day:%B %Y}"
 

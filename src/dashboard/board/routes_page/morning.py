@@ -106,7 +106,7 @@ async def get_morning(query_args: MorningQuery) -> Response:
         fleet=figures.fleet,
         moves=figures.moves,
         operations=morning.state,
-        headline=None if summary is None else headline(summary.total, question),
+        headline=headline_of(morning, summary),
         table=None if summary is None else hotels_table(summary, question, sorts),
         lines=look_here.ranked(lines),
         checked=checked(morning),
@@ -221,6 +221,14 @@ def alternates_of(question: Question, query: MorningQuery) -> list[Alternate]:
         Alternate("JSON", "application/json", question.address("/summary", **asked)),
         Alternate("CSV", "text/csv", question.address("/summary", **asked, format="csv")),
     ]
+
+
+def headline_of(morning: Morning, summary: FoundSummary | None) -> str | None:
+    """The first sentences of the page; None without hotels, and where their figures could not be read."""
+    first_event_date = morning.mark.first_event_date
+    if summary is None or first_event_date is None:
+        return None
+    return headline(summary.total, morning.question, first_event_date)
 
 
 def lines_of(morning: Morning, figures: Figures, now: datetime) -> list[Line]:

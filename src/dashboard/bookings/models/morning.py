@@ -18,12 +18,14 @@ class MorningMark(NamedTuple):
     """What tells one state of the books of all hotels from another; hidden hotels are left out of the numbers.
 
     profiles: a text that changes with names, rooms and time zones. dates: the dates at the hotels now.
+    first_event_date: the earliest one of a hotel; None without hotels.
     """
 
     events: int
     hotels: int
     profiles: str
     dates: list[date]
+    first_event_date: date | None
 
 
 class LastEvent(NamedTuple):

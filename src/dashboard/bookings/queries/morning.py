@@ -16,7 +16,8 @@ async def select_morning_mark(db: Executor, now: datetime) -> MorningMark:
         SELECT coalesce(sum(events), 0)::bigint AS events, count(*) AS hotels,
                coalesce(sum(hashtextextended(format('%s %L %s %s', hotel_id, name, rooms, hotel_summary.timezone), 0)),
                         0)::text AS profiles,
-               coalesce(array_agg(DISTINCT ($1::timestamptz AT TIME ZONE hotel_summary.timezone)::date), '{}') AS dates
+               coalesce(array_agg(DISTINCT ($1::timestamptz AT TIME ZONE hotel_summary.timezone)::date), '{}') AS dates,
+               min(first_event_date) AS first_event_date
           FROM hotel_summary
           LEFT JOIN hotel_profile USING (hotel_id)
          WHERE hidden IS NOT TRUE

@@ -9,6 +9,7 @@ from uuid import UUID
 from common.web.charts.marks import SmallChart
 from common.web.charts.number_text import count_text
 from common.web.charts.small import step_line
+from common.web.sort_link import SortLink
 from common.web.words import counted, moment_text
 from dashboard.catalog.models import ListedProduct, Product, ProductSort
 from dashboard.catalog.page_views.words import day_text, price_text
@@ -45,15 +46,6 @@ class PriceRow:
     is_lowest: bool
     asked: str
     problem: str
-
-
-@dataclass(frozen=True)
-class SortLink:
-    """An order of the list."""
-
-    label: str
-    address: str
-    is_current: bool
 
 
 def list_address(path: str, **parameters: str | int | None) -> str:

@@ -11,7 +11,7 @@ from common.web.words import moment_text
 from dashboard.catalog.models import Mark, OfferId, OfferState, PriceExtreme, PriceStep, Product
 from dashboard.catalog.page_views.price_chart import NOTHING_IN_STOCK, Shown
 from dashboard.catalog.page_views.price_sentence import day_and_time
-from dashboard.catalog.page_views.words import day_text, price_text, share_text
+from dashboard.catalog.page_views.words import day_text, price_text, whole_percent_text
 
 SHORT_DESCRIPTION = 200
 """Characters of a description that is shown above the prices; a longer one is behind a word."""
@@ -47,7 +47,7 @@ def tiles(shown: Shown, price: int | None, product: Product, now: datetime, *, i
         _extreme("lowest", "Lowest", figures.lowest, now),
         _extreme("highest", "Highest", figures.highest, now),
         Tile("mean", "Average", price_text(figures.mean), "weighted by time" if figures.mean is not None else ""),
-        Tile("in_stock_share", "In stock", share_text(figures.in_stock_share), "of the known time"),
+        Tile("in_stock_share", "In stock", whole_percent_text(figures.in_stock_share), "of the known time"),
         Tile("known_since", "Watched since", _day(figures.known_since, now), _for(figures.known_since, now)),
     ]
 

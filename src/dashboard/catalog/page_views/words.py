@@ -14,7 +14,7 @@ def price_text(price: float | None) -> str:
     return f"{units:,}.{cents:02}"
 
 
-def share_text(share: float | None) -> str:
+def whole_percent_text(share: float | None) -> str:
     """A share such as `97%`, rounded down, so that only all of it is 100%; a dash where it is unknown."""
     if share is None:
         return UNKNOWN
