@@ -33,6 +33,9 @@ number stands again in provider/migrations/functions/stays.sql, since triggers t
 LEDGER_LOCK = 7_240_911_009
 """Held while a transaction changes the dashboard's ledger of events, or the time zones of its counters."""
 
+DEMO_DATA_LOCK = 7_240_911_010
+"""Held while a start of the demo adds its data."""
+
 FRONT_DESK_ORDER_LOCK = 7_240_911
 """First of two keys; the second is the hash of an order's id. Held while the dashboard receives the order."""
 

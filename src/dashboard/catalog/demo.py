@@ -13,7 +13,8 @@ from uuid import UUID
 
 from common.config import Secret
 from common.db.copy import await_copy
-from common.db.pool import Connection, connect_with
+from common.db.demo_data import adding_demo_data
+from common.db.pool import Connection
 
 FIRST_ID = UUID("0197a3b0-0000-7000-8000-000000000000").int
 DAYS = 120
@@ -67,14 +68,10 @@ PRODUCTS = (
 
 async def add_demo_products(url: Secret) -> None:
     """Create the demo products with their past, unless there are products. A job registers them."""
-    connection = await connect_with(url, "dashboard-demo")
-    try:
-        async with connection.transaction():
-            now = datetime.now(UTC)
-            if await _insert_products(connection, now):
-                await _copy_past(connection, now)
-    finally:
-        await connection.close()
+    async with adding_demo_data(url, "dashboard-demo") as connection:
+        now = datetime.now(UTC)
+        if await _insert_products(connection, now):
+            await _copy_past(connection, now)
 
 
 def past_prices(product: DemoProduct, now: datetime) -> Iterator[tuple[datetime, int | None]]:

@@ -1,7 +1,7 @@
 """Tables for the demo of `make run`."""
 
 from common.config import Secret
-from common.db.pool import connect_with
+from common.db.demo_data import adding_demo_data
 
 TABLES = [
     ("regular", 2, 15),
@@ -20,8 +20,7 @@ TABLES = [
 
 async def add_demo_tables(url: Secret) -> None:
     """Insert the demo's tables, unless there are tables already."""
-    connection = await connect_with(url, "provider-demo")
-    try:
+    async with adding_demo_data(url, "provider-demo") as connection:
         await connection.execute(
             """
             INSERT INTO dining_table (table_type, seats, price, can_be_booked)
@@ -30,5 +29,3 @@ async def add_demo_tables(url: Secret) -> None:
             """,
             *zip(*TABLES, strict=True),
         )
-    finally:
-        await connection.close()

@@ -1,7 +1,7 @@
 """Sample properties for `make run`, so that a search finds some."""
 
 from common.config import Secret
-from common.db.pool import connect_with
+from common.db.demo_data import adding_demo_data
 
 PROPERTIES = [
     ("lake-villa", "Spacious one-bedroom villa above the lake", 0, None, None),
@@ -16,9 +16,6 @@ PROPERTIES = [
 
 async def add_demo_properties(url: Secret) -> None:
     """Create the sample properties unless there are properties already."""
-    connection = await connect_with(url, "provider-demo")
-    try:
+    async with adding_demo_data(url, "provider-demo") as connection:
         if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM property)"):
             await connection.executemany("SELECT create_property($1, $2, $3::smallint, $4, $5, NULL)", PROPERTIES)
-    finally:
-        await connection.close()

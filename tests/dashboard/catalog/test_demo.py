@@ -1,5 +1,6 @@
 """The demo products of `make run`, and the past of their prices."""
 
+import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -21,11 +22,10 @@ def best_price(product: DemoProduct, at: datetime) -> int:
     return min(each.price for each in offers_at(str(product.product_id), at, 60) if each.items_in_stock)
 
 
-async def test_demo_products_are_created_once_and_get_prices(
+async def test_starts_at_once_create_the_demo_products_once_and_they_get_prices(
     catalogue: Catalogue, fake: FakeOffers, dashboard_url: Secret
 ) -> None:
-    for _ in range(2):
-        await add_demo_products(dashboard_url)
+    await asyncio.gather(*(add_demo_products(dashboard_url) for _ in range(4)))
     fake.default_offers = [offer("a", 120)]
 
     await catalogue.register()
