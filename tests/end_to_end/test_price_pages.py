@@ -164,7 +164,8 @@ async def test_an_alert_is_set_corrected_and_deleted(browser: Browser, prices: P
     await expect(page.get_by_label("When the best price is below")).to_have_value("nine")
     await set_alert(page, "9.50")
     await expect(page.locator("#mark-words")).to_contain_text("below 9.50")
-    await expect(page).to_have_url(re.compile("range=1m&notice=marked"))
+    await expect(page.get_by_role("status").filter(has_text="The alert is set.")).to_be_visible()
+    await expect(page).to_have_url(re.compile("range=1m(&notice=marked)?$"))
     await page.get_by_role("button", name="Delete it").click()
     await expect(page.locator("#mark-words")).to_contain_text("No alert is set")
     assert await prices.db.fetchval("SELECT count(*) FROM product_mark") == 0

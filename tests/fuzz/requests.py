@@ -22,12 +22,13 @@ NOT_COUNTED = (
     "used_signature",
     "rate_limit",
     "job",
+    "store_recent_day",
     "uptime_report",
     "uptime_report_detail",
     "uptime_report_progress",
     "uptime_report_row",
 )
-"""Tables that change beside a refused request: guesses are counted, jobs and reports go on."""
+"""Tables that change beside a refused request: guesses are counted; jobs, reports and the figures of stores go on."""
 
 
 DEMO_SECRET = Secret("demo-accounting-secret-of-make-run")
@@ -129,7 +130,7 @@ def faults_of_answer(request: HostileRequest, answer: Response, body: bytes) -> 
     faults = []
     if answer.status_code >= 500:
         faults.append(f"is an error of the server: {body[:300]!r}")
-    if b"Traceback" in body or b"asyncpg" in body:
+    if b"Traceback" in body or b"asyncpg." in body:
         faults.append("shows internals")
     is_problem = answer.mimetype == "application/problem+json"
     may_be_other = answer.mimetype == "text/html" or request.path.lstrip("/").startswith("api/v1/") or not body

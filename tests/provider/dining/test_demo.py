@@ -1,6 +1,7 @@
 """The demo's inbox, and what is disabled outside the demo."""
 
 import asyncio
+
 import asyncpg
 import pytest
 
@@ -121,9 +122,7 @@ async def test_the_password_may_be_given_as_an_argon2_hash(environment: dict[str
             assert response.status_code == status
 
 
-async def test_starts_at_once_add_the_tables_of_the_demo_once(
-    provider_url: Secret, provider_db: asyncpg.Pool
-) -> None:
+async def test_starts_at_once_add_the_tables_of_the_demo_once(provider_url: Secret, provider_db: asyncpg.Pool) -> None:
     await asyncio.gather(*(add_demo_tables(provider_url) for _ in range(4)))
     assert await provider_db.fetchval("SELECT count(*) FROM dining_table WHERE can_be_booked") == len(TABLES)
     assert await provider_db.fetchval("SELECT count(*) FROM dining_table_price") == len(TABLES)
