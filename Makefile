@@ -83,7 +83,7 @@ schema: $(VENV)/.runtime ## write src/*/schema.sql from the migrations
 openapi: $(VENV)/.development ## write openapi/*.json from the code
 	@$(BIN)/python -m tests.support.openapi_documents
 
-pictures: $(VENV)/.development ## take the pictures of README, of one fixed morning of the simulated hotels
+pictures: $(VENV)/.development ## take the pictures of README, of one fixed day of the simulated hotels
 	@$(BIN)/python -m docs.take_pictures
 
 bench: $(VENV)/.development ## run the benchmarks (SCALE=100m: large tables; ONLY=name: one; AGAINST=/other/checkout: compare)
