@@ -87,6 +87,11 @@ def tonight(hours: float = 2) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:00Z")
 
 
+def early_zone() -> str:
+    """A time zone in which the next hours are on the date of today."""
+    return "UTC" if datetime.now(UTC).hour < 18 else "America/Los_Angeles"
+
+
 async def open_desk(browser: Browser, server: DeskServer, query: str = "", **settings: Any) -> Watched:
     """The page after the log-in, whose clock moves only as the test says."""
     watched = await watch(browser, server.url, **settings)
@@ -187,12 +192,12 @@ async def test_cards_stay_in_the_order_of_waiting_and_leave_when_they_are_answer
 async def test_the_day_and_the_facts_of_a_card_are_renewed_while_the_focus_is_beside_them(
     browser: Browser, server: DeskServer
 ) -> None:
-    await server.desk.receive(id=1, starts_at=tonight())
+    await server.desk.receive(id=1, starts_at=tonight(), timezone=early_zone())
     page = (await open_desk(browser, server, viewport={"width": 1280, "height": 900})).page
     await expect(page.locator(".slot")).to_have_count(1)
     await page.locator("#plan th").last.click()
     await expect(page.get_by_role("region", name="The day by table")).to_be_focused()
-    await server.desk.receive(id=2, starts_at=tonight(2.5), status="confirmed")
+    await server.desk.receive(id=2, starts_at=tonight(2.5), status="confirmed", timezone=early_zone())
     await page.clock.run_for(4000)
     await expect(page.locator(".slot.confirmed")).to_have_count(1)
     await expect(page.locator("#day-sentence")).to_contain_text("1 order confirmed")
@@ -491,7 +496,7 @@ async def test_an_order_that_waits_again_is_told_from_a_new_one(browser: Browser
 
 async def test_everything_works_without_a_script(browser: Browser, server: DeskServer) -> None:
     for number in (1, 2):
-        await server.desk.receive(id=number, name=f"Guest {number}", starts_at=tonight())
+        await server.desk.receive(id=number, name=f"Guest {number}", starts_at=tonight(), timezone=early_zone())
     page = (await open_desk(browser, server, java_script_enabled=False)).page
     assert await page.locator("noscript meta[http-equiv=refresh]").count() == 1
     await expect(page.get_by_role("button", name="Sound")).to_be_hidden()
