@@ -247,9 +247,11 @@ async def test_an_order_beyond_those_shown_is_announced_and_one_that_moves_up_is
 
 @pytest.mark.parametrize("width", [1280, 820, 360])
 async def test_every_target_can_be_hit_with_a_finger(browser: Browser, server: DeskServer, width: int) -> None:
-    await server.desk.receive(id=1, starts_at=tonight(1), minutes=30)
-    await server.desk.receive(id=2, starts_at=tonight(1), minutes=30, status="confirmed", table_id=4)
-    await server.desk.receive(id=3, starts_at=tonight(1), status="waiting")
+    await server.desk.receive(id=1, starts_at=tonight(1), minutes=30, timezone=early_zone())
+    await server.desk.receive(
+        id=2, starts_at=tonight(1), minutes=30, timezone=early_zone(), status="confirmed", table_id=4
+    )
+    await server.desk.receive(id=3, starts_at=tonight(1), timezone=early_zone(), status="waiting")
     watched = await open_desk(browser, server, "?search=ann", viewport={"width": width, "height": 900})
     page = watched.page
     await card(page, 1).get_by_text("Decline", exact=True).click()
