@@ -520,8 +520,10 @@ async def test_everything_works_without_a_script(browser: Browser, server: DeskS
 
 
 async def test_a_phone_shows_who_waits_and_then_the_day_as_a_list(browser: Browser, server: DeskServer) -> None:
-    await server.desk.receive(id=1, starts_at=tonight(0.2))
-    await server.desk.receive(id=2, starts_at=tonight(0.2), name="Wolfeschlegelsteinhausenbergerdorff" * 2)
+    await server.desk.receive(id=1, starts_at=tonight(0.2), timezone=early_zone())
+    await server.desk.receive(
+        id=2, starts_at=tonight(0.2), timezone=early_zone(), name="Wolfeschlegelsteinhausenbergerdorff" * 2
+    )
     page = (await open_desk(browser, server, viewport={"width": 360, "height": 800})).page
 
     await expect(page.locator(".timetable")).to_be_hidden()
@@ -536,7 +538,7 @@ async def test_a_phone_shows_who_waits_and_then_the_day_as_a_list(browser: Brows
 
 
 async def test_the_print_is_the_day_as_a_list(browser: Browser, server: DeskServer) -> None:
-    await server.desk.receive(id=1, starts_at=tonight(0.2))
+    await server.desk.receive(id=1, starts_at=tonight(0.2), timezone=early_zone())
     page = (await open_desk(browser, server)).page
     await page.emulate_media(media="print")
 

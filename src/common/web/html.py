@@ -25,7 +25,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 _PAGE_ATTRIBUTE = "_html_page"
 
 HTML = "text/html"
-UNKNOWN_ADDRESS = "There is no page at this address."
+UNKNOWN_ADDRESS = "Nightaudit has no page at this address."
 
 TITLES: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: "This cannot be shown",

@@ -128,7 +128,7 @@ async def test_a_browser_gets_a_page_at_an_address_that_does_not_exist() -> None
     response = await app_with(figures).test_client().get("/nothing", headers={"Accept": BROWSER})
 
     assert (response.status_code, response.mimetype) == (404, "text/html")
-    assert "There is no page at this address." in await response.get_data(as_text=True)
+    assert "Nightaudit has no page at this address." in await response.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

@@ -163,7 +163,7 @@ def _notes(books: Books, ahead: Sequence[NightFigures], last_booked: date | None
     if not books.has_last_year and not books.reading.is_reading_the_past:
         first = max(books.hotel.first_event_date, books.hotel.first_night)
         begins = "The feed begins" if first == books.hotel.first_event_date else "The nights in the feed begin"
-        notes.append(f"{begins} on {date_text(first)}: there is no same time last year yet.")
+        notes.append(f"{begins} on {date_text(first)}, so nothing can be compared with last year yet.")
     if books.hotel.rooms is None:
         notes.append("The number of rooms is unknown, so no percentages are shown.")
     return tuple(notes)
