@@ -29,6 +29,9 @@ DAYS_WAIT_SECONDS = 5.0
 """How many seconds a request makes figures of days before it is told to come again."""
 FIRST_REPORT_WAIT_SECONDS = 2.0
 """How many seconds a page waits for the first report of all."""
+MADE_ELSEWHERE_WAIT_SECONDS = 5.0
+"""How many seconds a request waits for a report that a job or another process is making."""
+MADE_ELSEWHERE_POLL_SECONDS = 0.1
 STORES_PER_BATCH = 500
 """An import waits for a batch, which takes less than a second."""
 FAILED_AGAIN_AFTER = timedelta(minutes=1)
@@ -128,8 +131,9 @@ class ReportRunner:
     async def newest(self, now: datetime) -> Report | None:
         """The report as of the newest poll; makes it first if the data has changed. None if there are no polls.
 
-        While it cannot be made, the one before; it is tried again after FAILED_AGAIN_AFTER. Raises Unavailable without
-        one before, and while another process is making the first report.
+        While it cannot be made, the one before; it is tried again after FAILED_AGAIN_AFTER. Also the one before while a
+        job or another process is making it for longer than MADE_ELSEWHERE_WAIT_SECONDS. Raises Unavailable if there is
+        none before.
         """
         newest_poll = await imports.select_newest_poll(self.db, now)
         if newest_poll is None:
@@ -150,10 +154,19 @@ class ReportRunner:
         """Make the report for lists, and remember if it fails."""
         report_id = await service.request_report(self.db, None, now, for_lists=True)
         await self.make(report_id, now)
-        made = await reports.select_report(self.db, report_id)
+        made = await self._wait_for_end(report_id)
         has_failed = made is not None and made.status == "Failed"
         self._failure = Failure(state, now, made.reason or "") if made is not None and has_failed else None
         await fleet.delete_replaced_reports(self.db, REPLACED_REPORTS_KEPT)
+
+    async def _wait_for_end(self, report_id: UUID) -> Report | None:
+        """A report once it has ended, which is at once if this call made it, or as it is when the wait is over."""
+        deadline = asyncio.get_running_loop().time() + MADE_ELSEWHERE_WAIT_SECONDS
+        while True:
+            report = await reports.select_report(self.db, report_id)
+            if report is None or report.status != "Running" or asyncio.get_running_loop().time() >= deadline:
+                return report
+            await asyncio.sleep(MADE_ELSEWHERE_POLL_SECONDS)
 
     def failure_of(self, state: DataState, now: datetime) -> str | None:
         """Why the report of this state of the data could not be made; None if it may be tried now."""

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from common.config import Secret
 from common.db.pool import Connection
 from common.tables import FORMULA_BEGINS, neutralised
-from common.web.errors import Conflict, Invalid
+from common.web.errors import Conflict, Invalid, Unavailable
 from dashboard.uptime import report_runner, service
 from dashboard.uptime.models.fleet import WantedStores
 from dashboard.uptime.models.reports import Report
@@ -245,6 +245,33 @@ async def test_lists_keep_one_report_and_for_ten_minutes_those_that_it_replaced(
     left = {report.report_id for report in await reports.select_reports(db, None, None, 100)}
     assert left == {triggered, made[3]}
     assert await db.fetchval("SELECT count(*) FROM uptime_report_row") == 4
+
+
+async def test_a_request_gets_the_first_report_also_if_a_job_makes_it(db: asyncpg.Pool) -> None:
+    """The job takes each report that nobody is making; one that has just been requested looks the same."""
+    await import_data(db)
+    report_id = await service.request_report(db, None, NOW, for_lists=True)
+    async with db.acquire() as job, job.transaction():
+        assert await reports.claim_report(job, report_id)
+        asked = asyncio.create_task(ReportRunner(db).newest(NOW))
+        done, _ = await asyncio.wait([asked], timeout=0.3)
+        assert not done
+    await service.make_waiting_reports(db, NOW)
+    newest = await asked
+    assert newest is not None
+    assert (newest.report_id, newest.status) == (str(report_id), "Complete")
+
+
+async def test_while_a_job_makes_the_first_report_for_long_a_request_is_told_to_come_again(
+    db: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_runner, "MADE_ELSEWHERE_WAIT_SECONDS", 0.2)
+    await import_data(db)
+    report_id = await service.request_report(db, None, NOW, for_lists=True)
+    async with db.acquire() as job, job.transaction():
+        assert await reports.claim_report(job, report_id)
+        with pytest.raises(Unavailable, match="The first report is being made"):
+            await ReportRunner(db).newest(NOW)
 
 
 async def test_the_lists_have_a_new_report_when_the_time_of_a_stored_poll_has_come(db: asyncpg.Pool) -> None:
