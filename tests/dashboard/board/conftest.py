@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from html import unescape
 
 import asyncpg
@@ -84,5 +85,6 @@ def operator(dashboard_app: Application) -> Operator:
 @pytest.fixture
 async def settled_db(dashboard_db: asyncpg.Pool, dashboard_app: Application) -> asyncpg.Pool:
     """The database, when the jobs have run that run at the start: they would overwrite what a test stores of them."""
-    await eventually(lambda: has_run(dashboard_db, HOUR_JOB))
+    for job in (HOUR_JOB, "make_store_days"):
+        await eventually(partial(has_run, dashboard_db, job))
     return dashboard_db
