@@ -88,7 +88,7 @@ def tonight(hours: float = 2) -> str:
 
 
 def early_zone() -> str:
-    """A time zone in which the next hours are on the date of today."""
+    """A time zone in which the next hours are still today."""
     return "UTC" if datetime.now(UTC).hour < 18 else "America/Los_Angeles"
 
 

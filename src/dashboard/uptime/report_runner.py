@@ -30,7 +30,7 @@ DAYS_WAIT_SECONDS = 5.0
 FIRST_REPORT_WAIT_SECONDS = 2.0
 """How many seconds a page waits for the first report of all."""
 MADE_ELSEWHERE_WAIT_SECONDS = 5.0
-"""How many seconds a request waits for a report that a job or another process is making."""
+"""How many seconds a request waits for the first report of all while a job or another process makes it."""
 MADE_ELSEWHERE_POLL_SECONDS = 0.1
 STORES_PER_BATCH = 500
 """An import waits for a batch, which takes less than a second."""
@@ -131,9 +131,9 @@ class ReportRunner:
     async def newest(self, now: datetime) -> Report | None:
         """The report as of the newest poll; makes it first if the data has changed. None if there are no polls.
 
-        While it cannot be made, the one before; it is tried again after FAILED_AGAIN_AFTER. Also the one before while a
-        job or another process is making it for longer than MADE_ELSEWHERE_WAIT_SECONDS. Raises Unavailable if there is
-        none before.
+        The report before it while it cannot be made, which is tried again after FAILED_AGAIN_AFTER, and while a job or
+        another process makes it. Raises Unavailable if there is none before, in the latter case only after
+        MADE_ELSEWHERE_WAIT_SECONDS.
         """
         newest_poll = await imports.select_newest_poll(self.db, now)
         if newest_poll is None:
@@ -141,7 +141,7 @@ class ReportRunner:
         latest = await fleet.select_latest_report(self.db)
         state = DataState(await imports.select_data_version(self.db), newest_poll)
         if not is_of(latest, state) and self.failure_of(state, now) is None:
-            await self._make_for_lists(state, now)
+            await self._make_for_lists(state, now, 0.0 if latest else MADE_ELSEWHERE_WAIT_SECONDS)
             latest = await fleet.select_latest_report(self.db)
         if latest is None:
             if (reason := self.failure_of(state, now)) is not None:
@@ -150,18 +150,21 @@ class ReportRunner:
             raise Unavailable("The first report is being made.", retry_after=3)
         return latest
 
-    async def _make_for_lists(self, state: DataState, now: datetime) -> None:
-        """Make the report for lists, and remember if it fails."""
+    async def _make_for_lists(self, state: DataState, now: datetime, wait: float) -> None:
+        """Make the report for lists, and remember if it fails.
+
+        wait: for how many seconds to wait for it if it is made elsewhere.
+        """
         report_id = await service.request_report(self.db, None, now, for_lists=True)
         await self.make(report_id, now)
-        made = await self._wait_for_end(report_id)
+        made = await self._wait_for_end(report_id, wait)
         has_failed = made is not None and made.status == "Failed"
         self._failure = Failure(state, now, made.reason or "") if made is not None and has_failed else None
         await fleet.delete_replaced_reports(self.db, REPLACED_REPORTS_KEPT)
 
-    async def _wait_for_end(self, report_id: UUID) -> Report | None:
-        """A report once it has ended, which is at once if this call made it, or as it is when the wait is over."""
-        deadline = asyncio.get_running_loop().time() + MADE_ELSEWHERE_WAIT_SECONDS
+    async def _wait_for_end(self, report_id: UUID, seconds: float) -> Report | None:
+        """Wait until a report has ended, for `seconds` at most, and return it as it is then."""
+        deadline = asyncio.get_running_loop().time() + seconds
         while True:
             report = await reports.select_report(self.db, report_id)
             if report is None or report.status != "Running" or asyncio.get_running_loop().time() >= deadline:

@@ -135,7 +135,7 @@ async def test_both_are_right_around_29_february(
 
 
 async def test_hidden_hotels_have_no_notable_nights(dashboard_db: asyncpg.Pool, houses: None, today: date) -> None:
-    """Which hotels have one depends on the day of the test."""
+    """The day of the test decides which hotels have some."""
     before = await found_nights(dashboard_db, today, "weekday")
     hidden = before[0].hotel_id
     await dashboard_db.execute(

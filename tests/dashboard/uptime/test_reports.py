@@ -248,7 +248,7 @@ async def test_lists_keep_one_report_and_for_ten_minutes_those_that_it_replaced(
 
 
 async def test_a_request_gets_the_first_report_also_if_a_job_makes_it(db: asyncpg.Pool) -> None:
-    """The job takes each report that nobody is making; one that has just been requested looks the same."""
+    """The job makes every report that no process is making, so it may take one that a request has just asked for."""
     await import_data(db)
     report_id = await service.request_report(db, None, NOW, for_lists=True)
     async with db.acquire() as job, job.transaction():
@@ -260,6 +260,16 @@ async def test_a_request_gets_the_first_report_also_if_a_job_makes_it(db: asyncp
     newest = await asked
     assert newest is not None
     assert (newest.report_id, newest.status) == (str(report_id), "Complete")
+
+
+async def test_a_request_gets_the_report_before_at_once_while_a_job_makes_the_next(db: asyncpg.Pool) -> None:
+    before = await ReportRunner(db).newest(NOW)
+    await import_data(db)
+    report_id = await service.request_report(db, None, NOW, for_lists=True)
+    async with db.acquire() as job, job.transaction():
+        assert await reports.claim_report(job, report_id)
+        async with asyncio.timeout(report_runner.MADE_ELSEWHERE_WAIT_SECONDS):
+            assert await ReportRunner(db).newest(NOW) == before
 
 
 async def test_while_a_job_makes_the_first_report_for_long_a_request_is_told_to_come_again(
