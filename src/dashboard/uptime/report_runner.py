@@ -158,8 +158,8 @@ class ReportRunner:
         report_id = await service.request_report(self.db, None, now, for_lists=True)
         await self.make(report_id, now)
         made = await self._wait_for_end(report_id, wait)
-        has_failed = made is not None and made.status == "Failed"
-        self._failure = Failure(state, now, made.reason or "") if made is not None and has_failed else None
+        if made is not None and made.status == "Failed":
+            self._failure = Failure(state, now, made.reason or "")
         await fleet.delete_replaced_reports(self.db, REPLACED_REPORTS_KEPT)
 
     async def _wait_for_end(self, report_id: UUID, seconds: float) -> Report | None:
@@ -200,7 +200,7 @@ class ReportRunner:
             done, _ = await asyncio.wait([self._renewing], timeout=wait)
             for each in done:
                 if each.exception() is None and each.result() != latest:
-                    return LatestReport(each.result(), is_current=True)
+                    return LatestReport(each.result(), is_current=is_of(each.result(), state))
         return LatestReport(latest, is_current=False, failure=self.failure_of(state, now))
 
     def _end_renewing(self, task: asyncio.Task[Report | None]) -> None:

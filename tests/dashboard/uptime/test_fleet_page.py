@@ -303,7 +303,7 @@ async def test_a_collector_that_was_silent_is_on_the_page_with_the_times(
 
     await load_fleet(dashboard_db, {"1": Store(hourly(now, hours=range(3, 200)), timezone="UTC")})
     _, text = await page()
-    since = r"since (\w{3} \d+ \w{3}, )?\d\d:\d\d UTC"  # with the day, if that is yesterday
+    since = r"since (\w{3} \d+ \w{3}( \d{4})?, )?\d\d:\d\d UTC"  # with the day, if that is yesterday
     assert re.search(rf"Nobody has polled any store {since}.*: what happened since is unknown, not down\.", text)
     assert "Nothing is known now of the only store." in text
 
